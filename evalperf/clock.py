@@ -1,0 +1,40 @@
+"""The only place that reads a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+__all__ = ["cpu_s", "new_event_loop", "now", "utc_now"]
+
+
+def now() -> float:
+    """Seconds on the running loop's clock: monotonic, and virtual in tests that run on a virtual loop."""
+    return asyncio.get_running_loop().time()
+
+
+def utc_now() -> str:
+    """The time of day as RFC 3339 in UTC, with microseconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def cpu_s() -> float:
+    """CPU seconds (user and system, all threads) that this process has used."""
+    return time.process_time()
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """A uvloop where there is one, else asyncio's own; with a clock finer than uvloop's cached milliseconds."""
+    try:
+        import uvloop  # noqa: PLC0415 - absent on Windows, and dear to import for commands that need no loop
+    except ImportError:
+        return asyncio.new_event_loop()
+
+    class PreciseLoop(uvloop.Loop):
+        """uvloop's `time()` is cached per iteration and rounded to 1 ms, too coarse to measure latencies with."""
+
+        def time(self) -> float:
+            return time.monotonic()
+
+    return PreciseLoop()

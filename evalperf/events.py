@@ -1,0 +1,168 @@
+"""What happened, for those who watch: the dashboard, monitors, logs and tests.
+
+Events go one way. `Bus.emit` is synchronous and must never wait; an observer that raises is dropped with one message
+and the run goes on. Nothing asks an observer anything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from evalperf.records import FailureKind, Result
+
+__all__ = [
+    "Bus",
+    "CaseFinished",
+    "CaseRetried",
+    "CaseStarted",
+    "Emit",
+    "Event",
+    "InputEnded",
+    "MemberWritten",
+    "Noticed",
+    "Observer",
+    "RunFinished",
+    "RunStarted",
+    "Sampled",
+    "Throttled",
+]
+
+logger = logging.getLogger("evalperf")
+
+
+class RunStarted(Struct, frozen=True, kw_only=True):
+    """The first event of a run."""
+
+    at_s: float
+    run_id: str
+    run_dir: str
+    name: str
+    model: str | None
+    total: int | None
+    """Cases times epochs that this run is to have in the end, where known."""
+    resumed: int
+    """Of these, finished by earlier sessions."""
+    workers: int
+    scorers: tuple[str, ...]
+
+
+class CaseStarted(Struct, frozen=True):
+    """A worker took a case: an attempt begins."""
+
+    at_s: float
+    seq: int
+
+
+class CaseRetried(Struct, frozen=True):
+    """An attempt failed and the case waits for another; its worker is free again."""
+
+    at_s: float
+    seq: int
+    kind: FailureKind
+    endpoint: str | None
+    delay_s: float
+
+
+class Throttled(Struct, frozen=True):
+    """A case waited for a limit."""
+
+    at_s: float
+    endpoint: str | None
+    reason: str
+    wait_s: float
+
+
+class CaseFinished(Struct, frozen=True):
+    """A case has its result, and the writer has taken it."""
+
+    at_s: float
+    result: Result
+
+
+class InputEnded(Struct, frozen=True):
+    """The last case was read; `cases` counts those of this session, `rejected` bad lines that were skipped."""
+
+    at_s: float
+    cases: int
+    rejected: int
+
+
+class MemberWritten(Struct, frozen=True):
+    """The writer has put results on disk."""
+
+    at_s: float
+    results: int
+    size_bytes: int
+    """Compressed size."""
+
+
+class Sampled(Struct, frozen=True, kw_only=True):
+    """The machine and the queues, about once a second."""
+
+    at_s: float
+    cpu_share: float
+    """Of one core, by this process since the last sample."""
+    rss_bytes: int
+    in_flight: int
+    workers: int
+    waiting_retries: int
+    queued_cases: int
+    queued_results: int
+    loop_lag_s: float
+    limited_by: str
+    """What held the run back since the last sample: server, rate_limit, client_cpu, writer, breaker or input."""
+
+
+class Noticed(Struct, frozen=True):
+    """Something that the user should know, once: `level` is `info` or `warning`."""
+
+    at_s: float
+    level: str
+    message: str
+
+
+class RunFinished(Struct, frozen=True):
+    """The last event of a run."""
+
+    at_s: float
+    status: str
+    """complete, interrupted or failed."""
+
+
+Event = (
+    RunStarted
+    | CaseStarted
+    | CaseRetried
+    | Throttled
+    | CaseFinished
+    | InputEnded
+    | MemberWritten
+    | Sampled
+    | Noticed
+    | RunFinished
+)
+Observer = Callable[[Event], None]
+Emit = Callable[[Event], None]
+
+
+class Bus:
+    """Tells every observer every event, in order; a broken observer is dropped."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = list(observers)
+
+    def subscribe(self, observer: Observer) -> None:
+        """Adds an observer for all events from now on."""
+        self._observers.append(observer)
+
+    def emit(self, event: Event) -> None:
+        """Hands the event to each observer at once."""
+        for observer in self._observers:
+            try:
+                observer(event)
+            except Exception:  # foreign code: an observer's bug must not end the run
+                self._observers = [other for other in self._observers if other is not observer]
+                logger.exception("an observer of the run failed and is not told any more: %r", observer)

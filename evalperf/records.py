@@ -1,0 +1,199 @@
+"""The nouns of a run, frozen; each is born in one place.
+
+`Case` in cases/, `Request` and `Result` in pipeline/evaluate, `Completion` in providers/, `Response`, `Unanswered` and
+`Failure` in pipeline/caller (and scorer failures in pipeline/evaluate), `Score` in scorers/. None always means "not
+known" or "not there", never 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+__all__ = [
+    "CACHED_FROM",
+    "FAILURE_KINDS",
+    "CachedFrom",
+    "Call",
+    "Case",
+    "Completion",
+    "Failure",
+    "FailureKind",
+    "Message",
+    "Request",
+    "Response",
+    "Result",
+    "Score",
+    "Target",
+    "Unanswered",
+    "Usage",
+]
+
+Message = dict[str, Any]
+"""One chat message as the protocol spells it: at least `role` and `content`."""
+
+Target = str | tuple[str, ...] | None
+"""What is expected: a text, several of which any will do, or nothing."""
+
+FailureKind = Literal[
+    "timeout",
+    "connection",
+    "rate_limited",
+    "server_error",
+    "rejected",
+    "auth",
+    "quota",
+    "content_filter",
+    "truncated",
+    "empty",
+    "bad_reply",
+    "cancelled",
+    "provider",
+    "scorer",
+]
+FAILURE_KINDS: tuple[FailureKind, ...] = FailureKind.__args__  # type: ignore[attr-defined]
+
+CachedFrom = Literal["memory", "disk", "redis", "semantic", "coalesced"]
+CACHED_FROM: tuple[CachedFrom, ...] = CachedFrom.__args__  # type: ignore[attr-defined]
+
+
+class Case(Struct, frozen=True, kw_only=True):
+    """One line of input, in one epoch."""
+
+    seq: int
+    """Number of the record over all inputs, from 1; with `epoch` the identity of its result."""
+    id: str
+    """The line's own id, or a hash of its content."""
+    epoch: int = 1
+    """The n-th repetition, from 1."""
+    input: str | tuple[Message, ...]
+    """The question: a text, or the messages of a conversation."""
+    target: Target = None
+    """What is expected."""
+    output: str | None = None
+    """A recorded answer that stands in the line."""
+    choices: tuple[str, ...] | None = None
+    """The options of a multiple-choice question, in order."""
+    tags: tuple[str, ...] = ()
+    """Labels to group by."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """All other fields of the line; template variables, and copied to the result."""
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What is sent for a case, before a provider gives it the form of its protocol."""
+
+    case: Case
+    messages: tuple[Message, ...]
+    """The conversation; the last one is the user's turn."""
+
+
+class Usage(Struct, frozen=True):
+    """Tokens that the endpoint says it has counted."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+class Completion(Struct, frozen=True, kw_only=True):
+    """What a provider returned."""
+
+    text: str
+    """The answer; the first one where several were asked for."""
+    alternatives: tuple[str, ...] = ()
+    """The further answers of a request with n > 1."""
+    model: str | None = None
+    """The model that the endpoint says has answered."""
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    ttft_s: float | None = None
+    """Seconds from sending to the first token; only known when streaming."""
+    target: Target = None
+    """A target that came with a recorded answer; it wins over the case's."""
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """What it took to get an answer, or to give up."""
+
+    endpoint: str | None = None
+    """Name of the endpoint of the last attempt."""
+    attempts: int = 0
+    cached: CachedFrom | None = None
+    latency_s: float | None = None
+    """The endpoint's own time in the last attempt: no queue, throttle or retry wait is in it."""
+    throttled_s: float = 0.0
+    """Waited for rate limits, over all attempts."""
+    retry_wait_s: float = 0.0
+    """Waited between attempts."""
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """A completion as the run saw it."""
+
+    completion: Completion
+    call: Call
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why there is no answer, or no scores."""
+
+    kind: FailureKind
+    message: str
+    status: int | None = None
+    """The HTTP status, where there was one."""
+    retryable: bool = False
+    """Whether the same case may succeed in a later run."""
+
+
+class Unanswered(Struct, frozen=True, kw_only=True):
+    """A call that was given up."""
+
+    failure: Failure
+    call: Call
+
+
+class Score(Struct, frozen=True, kw_only=True):
+    """One scorer's view of one answer."""
+
+    value: float | None
+    """None = not scored, with the reason; never a stand-in for 0."""
+    passed: bool | None = None
+    """Whether the answer counts as right; None where the scorer has no such notion or did not score."""
+    reason: str | None = None
+    """Why the value is what it is, for a person."""
+    extracted: str | None = None
+    """What of the answer was scored, where that is not the whole."""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """A case's line in the results file: the wire form, field for field."""
+
+    seq: int
+    id: str
+    epoch: int
+    status: Literal["ok", "failed"]
+    input: str | tuple[Message, ...] | None
+    output: str | None
+    target: Target
+    scores: dict[str, Score]
+    overall_score: float | None
+    failure: Failure | None
+    model: str | None
+    endpoint: str | None
+    attempts: int
+    cached: CachedFrom | None
+    latency_s: float | None
+    ttft_s: float | None
+    queue_s: float | None
+    throttled_s: float
+    retry_wait_s: float
+    score_s: float | None
+    usage: Usage | None
+    cost_usd: float | None
+    finish_reason: str | None
+    started_at: str
+    """UTC, RFC 3339."""
+    tags: tuple[str, ...]
+    metadata: dict[str, Any]
+    alternatives: tuple[str, ...] = ()
