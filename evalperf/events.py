@@ -83,11 +83,10 @@ class CaseFinished(Struct, frozen=True):
 
 
 class InputEnded(Struct, frozen=True):
-    """The last case was read; `cases` counts those of this session, `rejected` bad lines that were skipped."""
+    """The last case was read; `cases` counts those of this session."""
 
     at_s: float
     cases: int
-    rejected: int
 
 
 class MemberWritten(Struct, frozen=True):

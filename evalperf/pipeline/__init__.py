@@ -1,0 +1,1 @@
+"""How a case is taken from its line to its result."""

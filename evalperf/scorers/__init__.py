@@ -1,0 +1,6 @@
+"""Scorers: each gives one view of an answer, as a value, a verdict and a reason."""
+
+from evalperf.scorers.base import NO_ANSWER, Scorer, overall
+from evalperf.scorers.opening import open_scorers
+
+__all__ = ["NO_ANSWER", "Scorer", "open_scorers", "overall"]

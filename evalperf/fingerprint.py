@@ -1,0 +1,59 @@
+"""What decides the answers of a run, as digests: the same digests, the same run."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from evalperf.cases import Survey
+from evalperf.config.model import RunConfig
+from evalperf.errors import ConfigError
+from evalperf.results import RunInfo
+
+__all__ = ["check_same", "fingerprint"]
+
+WHERE_NOT_HOW: dict[str, set[str]] = {
+    "openai": {"endpoints", "timeouts", "stream", "verify_tls", "max_reply_bytes"},
+    "simulator": {"timeouts", "stream"},
+    "command": {"timeout_s", "env"},
+    "function": {"timeout_s"},
+    "replay": set(),
+}
+"""Of each provider, what says where and how it is reached; it may change between two sessions of a run."""
+
+MEANING = {
+    "inputs": "the content of the input files",
+    "cases": "which cases are taken, and how",
+    "prompt": "the prompt",
+    "provider": "the provider, its model or its parameters",
+    "scorers": "the scorers",
+}
+
+
+def fingerprint(config: RunConfig, survey: Survey) -> dict[str, str]:
+    """A digest for each thing that decides what the result lines say; keys as in `MEANING`."""
+    hidden = WHERE_NOT_HOW[config.provider.type]
+    parts: dict[str, Any] = {
+        "inputs": [file.digest for file in survey.files],
+        "cases": config.cases.model_dump(mode="json", exclude={"path", "max_line_bytes"}),
+        "prompt": config.prompt.model_dump(mode="json"),
+        "provider": config.provider.model_dump(mode="json", exclude=hidden),
+        "scorers": [scorer.model_dump(mode="json") for scorer in config.scorers],
+    }
+    return {name: _digest(part) for name, part in parts.items()}
+
+
+def check_same(before: RunInfo, now: dict[str, str]) -> None:
+    """Raises ConfigError naming what differs, so that no run mixes answers to different questions."""
+    differing = [MEANING[name] for name, digest in now.items() if before.fingerprint.get(name) != digest]
+    if differing:
+        raise ConfigError(
+            f"run {before.run_id} can't be continued with this configuration: {' and '.join(differing)} changed",
+            hint="undo the change, or start a new run without --resume",
+        )
+
+
+def _digest(part: Any) -> str:
+    return "sha256:" + hashlib.sha256(orjson.dumps(part, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,153 @@
+"""One case becomes one result: prompt, call, scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from evalperf import clock
+from evalperf.cases import Prompt, PromptError
+from evalperf.pipeline.caller import Caller
+from evalperf.pipeline.job import Again, Job
+from evalperf.pipeline.watch import Watch
+from evalperf.records import Call, Completion, Failure, Request, Response, Result, Score, Unanswered
+from evalperf.scorers import Scorer, overall
+
+__all__ = ["Evaluator"]
+
+
+class Evaluator:
+    """Evaluates job after job; keeps nothing between them."""
+
+    def __init__(
+        self,
+        prompt: Prompt,
+        caller: Caller,
+        scorers: Sequence[Scorer],
+        watch: Watch,
+        *,
+        include_input: bool,
+    ) -> None:
+        self._prompt = prompt
+        self._caller = caller
+        self._scorers = tuple(scorers)
+        self._weights = {scorer.name: scorer.weight for scorer in scorers}
+        self._watch = watch
+        self._include_input = include_input
+
+    async def evaluate(self, job: Job) -> Result | Again:
+        """The case's result, or Again after a failure that may pass; raises only what ends the run."""
+        if not job.started_at:
+            job.started_at = clock.utc_now()
+        try:
+            return await self._watch.limit(self._evaluate(job))
+        except TimeoutError:
+            failure = Failure(kind="timeout", message="the case kept its worker for longer than worker_timeout_s")
+            return self._result(job, Unanswered(failure=failure, call=_spent(job)))
+
+    async def _evaluate(self, job: Job) -> Result | Again:
+        if job.request is None:
+            try:
+                job.request = Request(case=job.case, messages=self._prompt.render(job.case))
+            except PromptError as error:
+                failure = Failure(kind="rejected", message=f"no prompt: {error}")
+                return self._result(job, Unanswered(failure=failure, call=_spent(job)))
+        outcome = await self._caller.attempt(job, job.request)
+        if isinstance(outcome, Again):
+            return outcome
+        if isinstance(outcome, Unanswered):
+            return self._result(job, outcome)
+        began_s = clock.now()
+        scores, failure = await self._score(job, outcome)
+        return self._result(job, outcome, scores, failure, clock.now() - began_s)
+
+    async def _score(self, job: Job, response: Response) -> tuple[dict[str, Score], Failure | None]:
+        scores: dict[str, Score] = {}
+        failure: Failure | None = None
+        for scorer in self._scorers:
+            try:
+                scores[scorer.name] = await _score_answers(scorer, job, response)
+            except Exception as error:  # noqa: BLE001 - foreign code: its error fails this case
+                reason = f"scorer {scorer.name}: {type(error).__name__}: {error}"
+                scores[scorer.name] = Score(value=None, reason=reason)
+                failure = failure or Failure(kind="scorer", message=reason)
+        return scores, failure
+
+    def _result(
+        self,
+        job: Job,
+        outcome: Response | Unanswered,
+        scores: dict[str, Score] | None = None,
+        failure: Failure | None = None,
+        score_s: float | None = None,
+    ) -> Result:
+        case, call = job.case, outcome.call
+        completion = outcome.completion if isinstance(outcome, Response) else None
+        failure = outcome.failure if isinstance(outcome, Unanswered) else failure
+        return Result(
+            seq=case.seq,
+            id=case.id,
+            epoch=case.epoch,
+            status="ok" if failure is None else "failed",
+            input=case.input if self._include_input else None,
+            output=None if completion is None else completion.text,
+            target=case.target if completion is None or completion.target is None else completion.target,
+            scores=scores or {},
+            overall_score=overall(scores, self._weights) if scores and failure is None else None,
+            failure=failure,
+            model=None if completion is None else completion.model,
+            endpoint=call.endpoint,
+            attempts=call.attempts,
+            cached=call.cached,
+            latency_s=call.latency_s,
+            ttft_s=None if completion is None else completion.ttft_s,
+            queue_s=None if job.first_sent_s is None else job.first_sent_s - job.ready_s,
+            throttled_s=call.throttled_s,
+            retry_wait_s=call.retry_wait_s,
+            score_s=score_s,
+            usage=None if completion is None else completion.usage,
+            cost_usd=None,
+            finish_reason=None if completion is None else completion.finish_reason,
+            started_at=job.started_at,
+            tags=case.tags,
+            metadata=case.metadata,
+            alternatives=() if completion is None else completion.alternatives,
+        )
+
+
+def _spent(job: Job) -> Call:
+    return Call(attempts=job.attempts, throttled_s=job.throttled_s, retry_wait_s=job.retry_wait_s)
+
+
+async def _score_answers(scorer: Scorer, job: Job, response: Response) -> Score:
+    """The score of the answer; of several answers (n > 1) their mean, and passed only if all of them pass."""
+    completion = response.completion
+    if not completion.alternatives:
+        return _finite(await scorer.score(job.case, response))
+    each = [
+        _finite(await scorer.score(job.case, Response(completion=_one_of(completion, text), call=response.call)))
+        for text in (completion.text, *completion.alternatives)
+    ]
+    values = [score.value for score in each]
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return Score(value=None, reason=f"{len(values) - len(known)} of {len(values)} answers were not scored")
+    passed = None if any(score.passed is None for score in each) else all(score.passed for score in each)
+    shown = ", ".join(f"{value:g}" for value in known)
+    return Score(value=math.fsum(known) / len(known), passed=passed, reason=f"mean of {len(known)} answers: {shown}")
+
+
+def _one_of(completion: Completion, text: str) -> Completion:
+    return Completion(
+        text=text,
+        model=completion.model,
+        usage=completion.usage,
+        finish_reason=completion.finish_reason,
+        target=completion.target,
+    )
+
+
+def _finite(score: Score) -> Score:
+    if score.value is not None and not math.isfinite(score.value):
+        raise ValueError(f"the value is {score.value}, which is no number to average")
+    return score

@@ -1,0 +1,76 @@
+"""The workers: each takes a job, has it evaluated, delivers its result, and takes the next. There are no barriers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from evalperf import clock
+from evalperf.errors import EvalperfError
+from evalperf.events import CaseFinished, CaseStarted, Emit, InputEnded
+from evalperf.pipeline.feed import Feed
+from evalperf.pipeline.job import Again, Job
+from evalperf.records import Case, Result
+
+__all__ = ["Deliver", "Evaluate", "Pool"]
+
+Evaluate = Callable[[Job], Awaitable[Result | Again]]
+Deliver = Callable[[Result], Awaitable[None]]
+
+
+class Pool:
+    """Takes every case of the input to its result with a fixed number of workers.
+
+    The first exception of a worker (a fault of the run, never of a case) stops the feed, lets the other workers finish
+    what they hold, and is raised at the end: an answer that is on its way has been paid for.
+    """
+
+    def __init__(self, feed: Feed, evaluate: Evaluate, deliver: Deliver, emit: Emit, *, workers: int) -> None:
+        self._feed = feed
+        self._evaluate = evaluate
+        self._deliver = deliver
+        self._emit = emit
+        self.workers = workers
+        self.delivering = 0
+        """Workers that wait for the writer."""
+        self._error: EvalperfError | None = None
+
+    async def run(self, batches: AsyncIterator[list[Case]]) -> None:
+        """Returns when all is delivered or the feed was stopped; raises what ended the input or the run early."""
+        async with asyncio.TaskGroup() as group:
+            reader = group.create_task(self._read(batches))
+            await asyncio.wait([group.create_task(self._work()) for _ in range(self.workers)])
+            reader.cancel()  # it still reads only if the workers were stopped; stdin may never answer
+        if self._error is not None:
+            raise self._error
+        if self._feed.error is not None:
+            raise self._feed.error
+
+    async def _read(self, batches: AsyncIterator[list[Case]]) -> None:
+        await self._feed.read(batches)
+        self._emit(InputEnded(clock.now(), self._feed.taken + self._feed.queued))
+
+    async def _work(self) -> None:
+        feed = self._feed
+        while (job := await feed.next()) is not None:
+            try:
+                await self._take_through(job)
+            except EvalperfError as error:
+                self._error = self._error or error
+                feed.finished()
+                feed.stop()
+                return
+
+    async def _take_through(self, job: Job) -> None:
+        self._emit(CaseStarted(clock.now(), job.case.seq))
+        result = await self._evaluate(job)
+        if isinstance(result, Again):
+            self._feed.put_back(job, result.delay_s)
+            return
+        self.delivering += 1
+        try:
+            await self._deliver(result)
+        finally:
+            self.delivering -= 1
+        self._feed.finished()
+        self._emit(CaseFinished(clock.now(), result))

@@ -1,0 +1,286 @@
+"""The only room of the HTTP client: bytes out, bytes in, and every way in which that fails, named.
+
+Redirects are never followed (neither the key nor the prompt goes to a host that the configuration does not name),
+cookies are not kept, proxies are not taken from the environment, and no reply can fill the memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from io import BytesIO
+from typing import NamedTuple, Protocol
+
+import aiohttp
+from aiohttp import http_exceptions
+from msgspec import Struct, structs
+from yarl import URL
+
+from evalperf.errors import ProviderError
+from evalperf.providers.base import LocalFault, Unreachable
+from evalperf.records import FailureKind
+
+__all__ = ["HttpLimits", "HttpTransport", "Reply", "Stream", "Transport", "classify"]
+
+_JSON_HEADERS = {"Content-Type": "application/json"}
+
+_LARGEST_PLAIN_BODY_BYTES = 2**20
+"""aiohttp writes a larger `bytes` body in one go and warns of it; a file is written piece by piece."""
+
+_TRANSPORT_ERRORS = (aiohttp.ClientError, OSError, RuntimeError)
+"""All that aiohttp raises: TimeoutError is an OSError, RuntimeError a connection that was closed under its reader."""
+
+
+class HttpLimits(Struct, frozen=True, kw_only=True):
+    """What one call may take."""
+
+    connect_s: float
+    """To reach the server."""
+    attempt_s: float
+    """From sending to the last byte."""
+    idle_s: float
+    """Between two pieces of a body; the first may take as long as the attempt."""
+    max_reply_bytes: int
+    """Size of a whole body, decompressed."""
+
+
+class Reply(Struct, frozen=True):
+    """A whole reply; header names are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Stream(Protocol):
+    """A reply whose body is still coming."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    async def piece(self) -> bytes:
+        """What has come since the last call, decompressed, as soon as something has; b"" after the end."""
+
+    async def rest(self) -> bytes:
+        """All that still comes, up to the size limit."""
+
+
+class Transport(Protocol):
+    """Carries calls to one endpoint, whose headers it knows. Raises ProviderError and nothing else."""
+
+    async def post(self, url: str, body: bytes) -> Reply:
+        """Sends a JSON body."""
+
+    def stream(self, url: str, body: bytes) -> AbstractAsyncContextManager[Stream]:
+        """Sends a JSON body and yields the reply once its head has come; leaving the block ends the call."""
+
+    async def get(self, url: str, *, within_s: float) -> Reply:
+        """Asks for a resource."""
+
+    async def aclose(self) -> None:
+        """Closes the connections; a second call does nothing."""
+
+
+class HttpTransport:
+    """The transport over aiohttp, with a pool of at most `connections` to one endpoint; needs a running loop.
+
+    `headers` go out with every call and are secrets: no message repeats them.
+    """
+
+    def __init__(
+        self, headers: Mapping[str, str], limits: HttpLimits, *, connections: int, verify_tls: bool = True
+    ) -> None:
+        self._limits = limits
+        self._addresses: dict[str, URL] = {}  # parsed once: an endpoint has two or three
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, ssl=verify_tls),
+            headers={"Accept-Encoding": "gzip, deflate", **headers},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=limits.attempt_s, sock_connect=limits.connect_s),
+            trust_env=False,
+        )
+
+    async def post(self, url: str, body: bytes) -> Reply:
+        """The whole reply to a JSON body."""
+        call = await self._open_post(url, body)
+        try:
+            return Reply(call.status, call.headers, await call.rest())
+        finally:
+            call.close()
+
+    @asynccontextmanager
+    async def stream(self, url: str, body: bytes) -> AsyncIterator[Stream]:
+        """The reply to a JSON body, as soon as its head has come."""
+        call = await self._open_post(url, body)
+        try:
+            yield call
+        finally:
+            call.close()
+
+    async def get(self, url: str, *, within_s: float) -> Reply:
+        """The whole reply to a GET; `within_s` takes the place of the time for an attempt."""
+        limits = structs.replace(self._limits, attempt_s=within_s)
+        timeout = aiohttp.ClientTimeout(total=within_s, sock_connect=limits.connect_s)
+        try:
+            response = await self._session.get(self._address(url), allow_redirects=False, timeout=timeout)
+        except _TRANSPORT_ERRORS as error:
+            raise classify(error, limits) from error
+        call = _Call(response, limits)
+        try:
+            return Reply(call.status, call.headers, await call.rest())
+        finally:
+            call.close()
+
+    async def aclose(self) -> None:
+        """Closes all connections; calls under way end with an error."""
+        await self._session.close()
+
+    async def _open_post(self, url: str, body: bytes) -> _Call:
+        data = body if len(body) <= _LARGEST_PLAIN_BODY_BYTES else BytesIO(body)
+        try:
+            response = await self._session.post(
+                self._address(url), data=data, headers=_JSON_HEADERS, allow_redirects=False
+            )
+        except _TRANSPORT_ERRORS as error:
+            raise classify(error, self._limits) from error
+        return _Call(response, self._limits)
+
+    def _address(self, url: str) -> URL:
+        address = self._addresses.get(url)
+        if address is None:
+            address = self._addresses[url] = URL(url)
+        return address
+
+
+class _Call:
+    """One reply of aiohttp's, whoever opens it closes it."""
+
+    __slots__ = ("_limits", "_response", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, limits: HttpLimits) -> None:
+        self._response = response
+        self._limits = limits
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def piece(self) -> bytes:
+        """What has come since the last call."""
+        try:
+            piece = await self._response.content.readany()
+        except _TRANSPORT_ERRORS as error:
+            raise classify(error, self._limits) from error
+        self._watch_idleness()
+        return piece
+
+    async def rest(self) -> bytes:
+        """All that still comes; a body beyond the limit is not read on."""
+        pieces: list[bytes] = []
+        size = 0
+        while size <= self._limits.max_reply_bytes:
+            piece = await self.piece()
+            size += len(piece)
+            if not piece or (self._response.content.at_eof() and size <= self._limits.max_reply_bytes):
+                return b"".join((*pieces, piece)) if pieces else piece
+            pieces.append(piece)
+        raise ProviderError(
+            "bad_reply", f"the reply is longer than {self._limits.max_reply_bytes} bytes", status=self.status
+        )
+
+    def close(self) -> None:
+        """Does nothing to a connection whose reply was complete (it is back in the pool), and closes any other."""
+        self._response.close()
+
+    def _watch_idleness(self) -> None:
+        """From the first piece on, each further one has to come within `idle_s`; a model may think before it."""
+        connection = self._response.connection
+        if connection is not None and connection.protocol is not None and connection.protocol.read_timeout is None:
+            connection.protocol.read_timeout = self._limits.idle_s
+            connection.protocol.start_timeout()
+
+
+class _Fault(NamedTuple):
+    """What an exception of aiohttp's means; with a hint, there never was a connection."""
+
+    error: type[Exception]
+    kind: FailureKind
+    words: str
+    hint: str | None = None
+
+
+_FAULTS = (
+    _Fault(aiohttp.ConnectionTimeoutError, "timeout", "no connection within {connect_s:g} s", "is the host up?"),
+    _Fault(
+        aiohttp.ClientConnectorCertificateError,
+        "connection",
+        "TLS: the certificate of {host} is not trusted: {reason}",
+        'check the host name; for a certificate of your own making set "verify_tls": false',
+    ),
+    _Fault(aiohttp.ClientConnectorDNSError, "connection", "DNS: no address for {host}: {reason}", "check the host name"),
+    _Fault(
+        aiohttp.ClientSSLError,
+        "connection",
+        "TLS: no agreement with {host}: {reason}",
+        "does that port speak https? if not, write http://",
+    ),
+    _Fault(
+        aiohttp.ClientConnectorError,
+        "connection",
+        "no connection to {host}: {reason}",
+        "is the server running, and is the port right?",
+    ),
+    _Fault(http_exceptions.ContentEncodingError, "bad_reply", "the body can't be decompressed"),
+    _Fault(http_exceptions.DecompressSizeError, "bad_reply", "the body can't be decompressed"),
+    _Fault(http_exceptions.BadHttpMessage, "connection", "the reply broke off or is not HTTP"),
+    _Fault(aiohttp.SocketTimeoutError, "timeout", "the reply stopped: nothing more came for {idle_s:g} s"),
+    _Fault(aiohttp.ServerDisconnectedError, "connection", "the server closed the connection without an answer"),
+    _Fault(aiohttp.ClientPayloadError, "connection", "the reply broke off"),
+    _Fault(aiohttp.ClientResponseError, "bad_reply", "what came back is not HTTP"),
+    _Fault(TimeoutError, "timeout", "no complete answer within {attempt_s:g} s"),
+    _Fault(OSError, "connection", "the connection broke: {reason}"),
+    _Fault(Exception, "connection", "the connection was closed"),
+)
+"""The first row that fits counts, so the narrower class stands above the wider."""
+
+
+def classify(error: Exception, limits: HttpLimits) -> ProviderError:
+    """The failure of a call whose transport raised `error`; a later try is worth it but where the body is broken."""
+    cause = error.__cause__ if isinstance(error.__cause__, http_exceptions.BadHttpMessage) else error
+    os_error = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(os_error, OSError) and os_error.errno in {errno.EMFILE, errno.ENFILE}:
+        return _out_of_descriptors()
+    fault = next(fault for fault in _FAULTS if isinstance(cause, fault.error))
+    message = fault.words.format(
+        connect_s=limits.connect_s,
+        attempt_s=limits.attempt_s,
+        idle_s=limits.idle_s,
+        host=f"{error.host}:{error.port}" if isinstance(error, aiohttp.ClientConnectorError) else "the host",
+        reason=_reason(os_error),
+    )
+    if fault.hint is None:
+        return ProviderError(fault.kind, message, retryable=fault.kind != "bad_reply")
+    unreachable = Unreachable(fault.kind, message, retryable=True)
+    unreachable.hint = fault.hint
+    return unreachable
+
+
+def _reason(error: Exception) -> str:
+    """In the system's words, where it has some: aiohttp's repeat the address in a form of their own."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "handshake failed").replace("_", " ").lower()
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+def _out_of_descriptors() -> LocalFault:
+    fault = LocalFault("connection", "this machine has no file descriptor left for a connection", retryable=True)
+    fault.hint = "raise the limit (ulimit -n) or lower concurrency.workers"
+    return fault

@@ -1,0 +1,26 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of public data sets beside the repository; the test is skipped where it is missing."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the public data sets are not here")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No variable of the developer's shell decides a test."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "CI", "GITHUB_ACTIONS", "OPENAI_API_KEY", "EVALPERF_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    yield
