@@ -93,7 +93,9 @@ def _question(value: str | tuple[Message, ...] | None) -> str | None:
 def _content(content: Any) -> str | None:
     """The text of a message: the content itself, or the text parts of a list."""
     if isinstance(content, list | tuple):
-        return " ".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+        return " ".join(
+            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+        )
     return content if isinstance(content, str) else None
 
 

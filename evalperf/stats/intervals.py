@@ -14,7 +14,15 @@ from typing import Literal
 
 from evalperf.stats.exact import Moments
 
-__all__ = ["Interval", "IntervalKind", "mean_interval", "regularised_beta", "t_interval", "t_quantile", "wilson_interval"]
+__all__ = [
+    "Interval",
+    "IntervalKind",
+    "mean_interval",
+    "regularised_beta",
+    "t_interval",
+    "t_quantile",
+    "wilson_interval",
+]
 
 Interval = tuple[float, float]
 IntervalKind = Literal["wilson", "t"]

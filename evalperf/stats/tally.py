@@ -15,7 +15,7 @@ from evalperf.records import Score
 from evalperf.stats.exact import Moments
 from evalperf.stats.intervals import Interval, IntervalKind, mean_interval
 
-__all__ = ["Attempted", "ScoreSummary", "ScoreTable"]
+__all__ = ["Epoch", "ScoreSummary", "ScoreTable"]
 
 
 class ScoreSummary(Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class ScoreSummary(Struct, frozen=True, kw_only=True):
     """The mean when each case that failed without a score counts as 0."""
 
 
-class Attempted(Struct, frozen=True):
+class Epoch(Struct, frozen=True):
     """One epoch of a case, as far as scores go."""
 
     scores: dict[str, Score]
@@ -116,7 +116,7 @@ class ScoreTable:
                     wrong = True
         return wrong
 
-    def add_case(self, epochs: Sequence[Attempted]) -> None:
+    def add_case(self, epochs: Sequence[Epoch]) -> None:
         """Takes a case with all its epochs; their order does not matter."""
         failures = sum(epoch.failed for epoch in epochs)
         self.failed += failures
@@ -125,7 +125,7 @@ class ScoreTable:
         for name in {name for epoch in epochs for name in epoch.scores}:
             self._add_scorer(name, epochs)
 
-    def _add_scorer(self, name: str, epochs: Sequence[Attempted]) -> None:
+    def _add_scorer(self, name: str, epochs: Sequence[Epoch]) -> None:
         tally = self._tallies.setdefault(name, _Tally())
         values: list[float] = []
         failed_unscored = 0
