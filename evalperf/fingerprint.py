@@ -37,7 +37,7 @@ def fingerprint(config: RunConfig, survey: Survey) -> dict[str, str]:
     hidden = WHERE_NOT_HOW[config.provider.type]
     parts: dict[str, Any] = {
         "inputs": [file.digest for file in survey.files],
-        "cases": config.cases.model_dump(mode="json", exclude={"path", "max_line_bytes"}),
+        "cases": config.cases.model_dump(mode="json", exclude={"path", "max_line_bytes", "on_bad_line"}),
         "prompt": config.prompt.model_dump(mode="json"),
         "provider": config.provider.model_dump(mode="json", exclude=hidden),
         "scorers": [scorer.model_dump(mode="json") for scorer in config.scorers],

@@ -1,0 +1,19 @@
+"""Files of cases become `Case` records and prompts."""
+
+from evalperf.cases.batches import read_batches
+from evalperf.cases.prompt import Prompt, PromptError, build_prompt
+from evalperf.cases.rejected import Rejected
+from evalperf.cases.survey import InputFile, Survey, survey
+from evalperf.cases.where import parse_where
+
+__all__ = [
+    "InputFile",
+    "Prompt",
+    "PromptError",
+    "Rejected",
+    "Survey",
+    "build_prompt",
+    "parse_where",
+    "read_batches",
+    "survey",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from evalperf.config.problems import Problem, did_you_mean
@@ -131,4 +132,7 @@ def _masked_text(text: str) -> str:
 
 
 def _is_secret(key: str) -> bool:
-    return key in _SECRET_SECTIONS or _SECRET_KEY.search(key) is not None
+    """Whether what stands under a key is secret; a key that is only misspelt counts as well."""
+    if key in _SECRET_SECTIONS or _SECRET_KEY.search(key) is not None:
+        return True
+    return bool(get_close_matches(key, ("api_key", *_SECRET_SECTIONS), 1, cutoff=0.8))

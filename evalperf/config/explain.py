@@ -123,7 +123,7 @@ def _unknown_key(fault: _Fault, model: type[BaseModel], tree: Any) -> Problem:
     taken = _value_at(tree, path[:-1])
     free = [name for name in known if name not in taken] if isinstance(taken, dict) else known
     elsewhere = sections_with(model, key)
-    hint = did_you_mean(key, free)
+    hint = did_you_mean(key, free) or did_you_mean(key, known)
     if len(elsewhere) == 1 and (section := elsewhere.pop()) != "":
         hint = f'"{key}" belongs in "{section}"'
     elif hint is None and "params" in known:
@@ -170,10 +170,8 @@ def _words(expected: Any) -> list[str]:
 
 def _value_at(tree: Any, path: KeyPath) -> Any:
     for part in path:
-        if isinstance(tree, dict) and part in tree:
-            tree = tree[part]
-        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
-            tree = tree[part]
-        else:
+        inside = part in tree if isinstance(tree, dict) else isinstance(tree, list) and part in range(len(tree))
+        if not inside:
             return None
+        tree = tree[part]
     return tree

@@ -6,14 +6,12 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
 from evalperf.config.jsonc import read_jsonc
 from evalperf.config.source import KeyPath, Source, SyntaxFault
 from evalperf.errors import ConfigError
-
-if TYPE_CHECKING:
-    import yaml
 
 __all__ = ["FORMATS", "read_toml", "read_yaml"]
 
@@ -33,14 +31,14 @@ def read_yaml(text: str, name: str) -> Source:
     Raises SyntaxFault, or ConfigError where PyYAML is not installed.
     """
     try:
-        import yaml  # noqa: PLC0415 - an extra
+        yaml: Any = import_module("yaml")  # an extra
     except ImportError:
         raise ConfigError(f"{name}: reading YAML needs PyYAML", hint='pip install "evalperf[yaml]"') from None
     try:
-        for event in yaml.parse(text, Loader=yaml.BaseLoader):  # type: ignore[no-untyped-call]
+        for event in yaml.parse(text, Loader=yaml.BaseLoader):
             if getattr(event, "anchor", None) is not None:
                 raise SyntaxFault(event.start_mark.index, "anchors and aliases are not allowed in a configuration")
-        node = yaml.compose(text, Loader=yaml.BaseLoader)  # type: ignore[no-untyped-call]
+        node = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise SyntaxFault(mark.index if mark else 0, error.problem or "not YAML") from None
@@ -52,15 +50,15 @@ def read_yaml(text: str, name: str) -> Source:
     return Source(name=name, text=text, value=value, keys=keys, values=values)
 
 
-def _construct(node: yaml.Node, path: KeyPath, keys: dict[KeyPath, int], values: dict[KeyPath, int]) -> Any:
+def _construct(node: Any, path: KeyPath, keys: dict[KeyPath, int], values: dict[KeyPath, int]) -> Any:
     values[path] = node.start_mark.index
-    kind = node.id  # type: ignore[attr-defined]
+    kind = node.id
     if not node.tag.startswith("tag:yaml.org,2002:") or (kind == "scalar" and node.tag != _YAML_TEXT):
         raise SyntaxFault(node.start_mark.index, "tags (!…) are not allowed in a configuration")
     if kind == "sequence":
         return [_construct(item, (*path, index), keys, values) for index, item in enumerate(node.value)]
     if kind == "scalar":
-        return _yaml_scalar(node.value) if node.style is None else node.value  # type: ignore[attr-defined]
+        return _yaml_scalar(node.value) if node.style is None else node.value
     found: dict[str, Any] = {}
     for key, item in node.value:
         if key.id != "scalar":

@@ -174,7 +174,8 @@ class _Reader:
         word = _WORD.match(self.text, self.at)
         if word is not None:
             return f'"{word[0]}"'
-        return f'"{self.peek()}"' if self.peek() else "the end of the file"
+        names = {"": "the end of the file", '"': "a text"}
+        return names.get(self.peek(), f'"{self.peek()}"')
 
     def line_of(self, offset: int) -> str:
         return f"line {self.text.count(chr(10), 0, offset) + 1}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from evalperf.config.expand import expand, key_problems, masked, secrets_in, with_keys
 from evalperf.config.formats import FORMATS
 from evalperf.config.overrides import Change, parse_override
-from evalperf.config.problems import ConfigProblems, Problem, did_you_mean, render, shown, syntax_problem
+from evalperf.config.problems import InvalidConfigError, Problem, did_you_mean, render, shown, syntax_problem
 from evalperf.config.redact import MASK, Redactor
 from evalperf.config.source import KeyPath, Source, SyntaxFault
 from evalperf.errors import ConfigError
@@ -69,7 +69,7 @@ def load_config(
     secrets = tuple(dict.fromkeys([*secrets_in(tree), *secrets_in(source.value)]))
     config, more = _checked(tree, unset={problem.path for problem in problems})
     if config is None or problems:
-        raise ConfigProblems(render([*problems, *more], source, flags, Redactor(secrets)))
+        raise InvalidConfigError(render([*problems, *more], source, flags, Redactor(secrets)))
     return LoadedConfig(
         config=config,
         path=path,
@@ -90,10 +90,10 @@ def _read(path: Path) -> Source:
         source = read(text, str(path))
     except SyntaxFault as fault:
         unread = Source(name=str(path), text=text)
-        raise ConfigProblems(syntax_problem(fault, unread, _mask_line)) from None
+        raise InvalidConfigError(syntax_problem(fault, unread, _mask_line)) from None
     if not isinstance(source.value, dict):
         problem = Problem(path=(), message=f"found {shown(source.value)}, expected an object at the top")
-        raise ConfigProblems(render([problem], source, {}, Redactor()))
+        raise InvalidConfigError(render([problem], source, {}, Redactor()))
     return source
 
 
@@ -104,7 +104,9 @@ def _text_of(path: Path) -> str:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}:{line}: not UTF-8 text: byte {error.object[error.start]:#04x}") from None
     except FileNotFoundError:
-        beside = [other.name for other in path.parent.glob("*") if other.suffix in FORMATS] if path.parent.is_dir() else []
+        beside = (
+            [other.name for other in path.parent.glob("*") if other.suffix in FORMATS] if path.parent.is_dir() else []
+        )
         hint = did_you_mean(path.name, beside) or "evalperf init writes one to start from"
         raise ConfigError(f"{path}: no such file", hint=hint) from None
     except OSError as error:
@@ -125,7 +127,7 @@ def _overridden(source: Source, overrides: Sequence[str | Change]) -> tuple[dict
         except ConfigError as error:
             faults.append(error.message + (f"\n  help: {error.hint}" if error.hint else ""))
     if faults:
-        raise ConfigProblems("\n\n".join(faults))
+        raise InvalidConfigError("\n\n".join(faults))
     return tree, flags
 
 

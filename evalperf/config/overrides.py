@@ -78,10 +78,17 @@ class Redirect:
         """Changes the tree and returns the paths that were written."""
         old = tree.get("provider")
         old = old if isinstance(old, dict) else {}
-        kept = {"openai": ("model", "api", "stream", "params", "timeouts"), "simulator": ("api", "stream", "params", "timeouts")}
+        kept = {
+            "openai": ("model", "api", "stream", "params", "timeouts"),
+            "simulator": ("api", "stream", "params", "timeouts"),
+        }
         provider = {key: old[key] for key in kept.get(str(old.get("type")), ()) if key in old}
         tree["provider"] = {"type": "openai", **provider, "endpoints": [{"url": self.url}]}
-        return [("provider", "type"), ("provider", "endpoints"), *([] if "model" in provider else [("provider", "model")])]
+        return [
+            ("provider", "type"),
+            ("provider", "endpoints"),
+            *([] if "model" in provider else [("provider", "model")]),
+        ]
 
 
 Change = Override | Redirect
@@ -97,9 +104,13 @@ def parse_override(text: str) -> Override:
     rebuilt = ".".join(plain if quoted is None else f'"{quoted}"' for quoted, plain in parts)
     if not equals or not key or rebuilt != key:
         shown = key if equals else text
-        raise ConfigError(f'--set {shown}: error: found "{shown}", expected KEY=VALUE', hint="as in --set retry.attempts=3")
+        raise ConfigError(
+            f'--set {shown}: error: found "{shown}", expected KEY=VALUE', hint="as in --set retry.attempts=3"
+        )
     path = tuple(plain if quoted is None else quoted for quoted, plain in parts)
-    indexed = tuple(int(part) if part.isdecimal() and part.isascii() and at > 0 else part for at, part in enumerate(path))
+    indexed = tuple(
+        int(part) if part.isdecimal() and part.isascii() and at > 0 else part for at, part in enumerate(path)
+    )
     try:
         value = json.loads(raw)
     except ValueError:

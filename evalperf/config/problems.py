@@ -11,7 +11,7 @@ from typing import Any
 from evalperf.config.source import KeyPath, Place, Source, SyntaxFault, dotted
 from evalperf.errors import ConfigError
 
-__all__ = ["ConfigProblems", "Problem", "did_you_mean", "render", "shown", "syntax_problem"]
+__all__ = ["InvalidConfigError", "Problem", "did_you_mean", "render", "shown", "syntax_problem"]
 
 _WINDOW = 100
 """Columns of a source line that are shown; a longer line is cut around the caret."""
@@ -22,7 +22,7 @@ _MAX_SHOWN = 60
 Redact = Callable[[str], str]
 
 
-class ConfigProblems(ConfigError):
+class InvalidConfigError(ConfigError):
     """Everything that is wrong with a configuration; each paragraph of the message says `error` itself."""
 
 
@@ -58,19 +58,21 @@ def did_you_mean(word: str, known: Sequence[str]) -> str | None:
 
 
 def render(problems: Sequence[Problem], source: Source, flags: Mapping[KeyPath, str], redact: Redact) -> str:
-    """One paragraph a problem, in the order of the file; those that a flag has brought come last."""
+    """One paragraph a problem, in the order of the file; those that flags have brought come last, in theirs."""
     in_file: list[tuple[Place, str]] = []
-    from_flags: list[str] = []
+    from_flags: list[tuple[int, str]] = []
+    order = list(flags.values())
     for problem in problems:
         flag = _flag_of(problem.path, source, flags)
         if flag is not None:
-            from_flags.append(_paragraph(flag, problem, (), redact))
+            from_flags.append((order.index(flag), _paragraph(flag, problem, (), redact)))
             continue
         place = source.key_place(problem.path) if problem.at_key else source.value_place(problem.path)
         where = f"{source.name}:{place[0]}:{place[1]}"
         in_file.append((place, _paragraph(where, problem, _excerpt(source, place, redact), redact)))
     in_file.sort(key=lambda item: item[0])
-    return "\n\n".join([*(text for _, text in in_file), *from_flags])
+    from_flags.sort(key=lambda item: item[0])
+    return "\n\n".join(text for _, text in [*in_file, *from_flags])
 
 
 def syntax_problem(fault: SyntaxFault, source: Source, redact: Redact) -> str:
@@ -96,7 +98,9 @@ def _flag_of(path: KeyPath, source: Source, flags: Mapping[KeyPath, str]) -> str
 
 
 def _paragraph(where: str, problem: Problem, excerpt: Sequence[str], redact: Redact) -> str:
-    key = f"{dotted(problem.path)}: " if problem.path else ""
+    key = f"{dotted(problem.path)}: "
+    if not problem.path or where.endswith(f" {key[:-2]}"):  # as in --set KEY
+        key = ""
     lines = [redact(f"{where}: error: {key}{problem.message}"), *excerpt]
     if problem.hint is not None:
         lines.append(redact(f"  help: {problem.hint}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -125,10 +125,10 @@ def _members(annotation: Any) -> tuple[Any, ...]:
 def _member_called(members: tuple[Any, ...], label: str) -> Any:
     for member in members:
         name = get_origin(member) or member
-        if name is not Literal and label.split("[")[0] == getattr(name, "__name__", None):
+        if name is not Literal and label.partition("[")[0] == getattr(name, "__name__", None):
             return member
     return Any
 
 
-def _is_model(annotation: Any) -> bool:
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -18,7 +18,6 @@ class _Group(Struct):
     label: str
     text: str
     first_s: float
-    last_s: float
     count: int = 1
 
 
@@ -33,13 +32,13 @@ class Happenings:
         where = "" if event.endpoint is None else f" at {event.endpoint}"
         key = ("retry", event.kind, where)
         if not self._counted(key, event.at_s):
-            self._add(key, event.at_s, f"{event.kind}{where}, again in {event.delay_s:.1f} s")
+            self._add(key, event.at_s, f"{_words(event.kind)}{where}, again in {event.delay_s:.1f} s")
 
     def failed(self, at_s: float, result: Result, failure: Failure) -> None:
         """Grouped by kind and endpoint; the first of a group is the example."""
         key = ("failed", failure.kind, result.endpoint or "")
         if not self._counted(key, at_s):
-            self._add(key, at_s, f"{failure.kind}: {failure.message[:300]} ({result.id[:80]})")
+            self._add(key, at_s, f"{_words(failure.kind)}: {failure.message[:300]} ({result.id[:80]})")
 
     def noticed(self, event: Noticed) -> None:
         """Grouped by the message."""
@@ -48,21 +47,24 @@ class Happenings:
             self._add(key, event.at_s, event.message[:300])
 
     def latest(self, run_started_s: float) -> tuple[Happening, ...]:
-        """All that are kept, the latest first."""
-        groups = sorted(self._groups.values(), key=lambda group: group.last_s, reverse=True)
-        return tuple(Happening(max(0.0, g.last_s - run_started_s), g.label, g.text, g.count) for g in groups)
+        """All that are kept, the latest first: a line keeps its place while its count grows."""
+        groups = reversed(self._groups.values())
+        return tuple(Happening(max(0.0, g.first_s - run_started_s), g.label, g.text, g.count) for g in groups)
 
     def _counted(self, key: tuple[str, ...], at_s: float) -> bool:
         """Whether there is a group that takes it."""
         group = self._groups.get(key)
         if group is None or at_s - group.first_s > GROUPED_FOR_S:
             return False
-        group.last_s = at_s
         group.count += 1
         return True
 
     def _add(self, key: tuple[str, ...], at_s: float, text: str) -> None:
         self._groups.pop(key, None)
-        self._groups[key] = _Group(key[0], text, at_s, at_s)
+        self._groups[key] = _Group(key[0], text, at_s)
         if len(self._groups) > KEPT:
-            del self._groups[min(self._groups, key=lambda other: self._groups[other].last_s)]
+            del self._groups[next(iter(self._groups))]  # the one that began first
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")

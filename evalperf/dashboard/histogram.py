@@ -23,7 +23,7 @@ def bucket_of(duration_s: float) -> int:
     if duration_s <= SHORTEST_S:
         return 0
     number = int(log(duration_s / SHORTEST_S) * _PER_LOG) + 1
-    return number if number < _LAST else _LAST
+    return min(_LAST, number)
 
 
 def quantile_s(counts: Sequence[int], share: float) -> float | None:

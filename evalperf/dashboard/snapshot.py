@@ -68,7 +68,7 @@ class Happening(Struct, frozen=True):
     """A line of the event list; equal things within half a minute share one."""
 
     elapsed_s: float
-    """Since the start of the run, at the latest of them."""
+    """Since the start of the run, at the first of them."""
     label: str
     """retry, failed, warning or info."""
     text: str
@@ -94,7 +94,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     retried: int
     in_flight: int
     workers: int
-    rejected: int
     seconds: tuple[Second, ...]
     """The last two minutes, oldest first; the second that has just begun is not in it."""
     peak_per_s: int | None

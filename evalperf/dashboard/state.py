@@ -216,7 +216,7 @@ class DashboardState:
         seconds = tuple(self._seconds)
         total = self._total()
         resumed = 0 if run is None else run.resumed
-        remaining = None if total is None else total - resumed - self._finished
+        remaining = None if total is None else max(0, total - resumed - self._finished)
         started_s = now_s if run is None else run.at_s
         return Snapshot(
             status=self._status(),
@@ -233,7 +233,6 @@ class DashboardState:
             retried=self._retried,
             in_flight=max(0, self._started - self._retried - self._finished),
             workers=sample.workers if sample is not None else 0 if run is None else run.workers,
-            rejected=0 if self._input is None else self._input.rejected,
             seconds=seconds,
             peak_per_s=self._peak,
             eta=estimate(seconds, remaining) if remaining is not None and self._end is None else None,
@@ -260,9 +259,14 @@ class DashboardState:
         return "starting" if self._run is None else "running"
 
     def _total(self) -> int | None:
+        """What was announced, as an input that ends early may be one that was stopped; else what was read."""
         if self._run is None:
             return None
-        return self._run.total if self._input is None else self._run.resumed + self._input.cases
+        if self._end is not None and self._end.status == "complete":
+            return self._run.resumed + self._finished
+        if self._run.total is None and self._input is not None:
+            return self._run.resumed + self._input.cases
+        return self._run.total
 
     def _latency(self) -> tuple[int, ...]:
         total = [0] * BUCKETS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,29 +12,29 @@ from evalperf.providers.base import Provider, WrongAddress
 
 __all__ = ["OPENERS", "Opener", "Provider", "WrongAddress", "open_providers"]
 
-Opener = Callable[[Any, Path, int], Awaitable[tuple[Provider, ...]]]
+Opener = Callable[[Any, Path, int], tuple[Provider, ...]]
 """(section of the configuration, its folder, connections) → the providers, one per endpoint."""
 
 
-async def _open_openai(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:  # noqa: ARG001
+def _open_openai(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:  # noqa: ARG001
     from evalperf.providers.openai import open_openai  # noqa: PLC0415 - aiohttp is dear to import
 
-    return await open_openai(config, connections=connections)
+    return open_openai(config, connections=connections)
 
 
-async def _open_replay(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:  # noqa: ARG001
+def _open_replay(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:  # noqa: ARG001
     from evalperf.providers.replay import open_replay  # noqa: PLC0415 - only what is chosen is loaded
 
     return (open_replay(config, base_dir),)
 
 
-async def _open_function(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:
+def _open_function(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:
     from evalperf.providers.function import open_function  # noqa: PLC0415 - only what is chosen is loaded
 
     return (open_function(config, base_dir, threads=connections),)
 
 
-async def _open_command(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:
+def _open_command(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:
     from evalperf.providers.command import open_command  # noqa: PLC0415 - only what is chosen is loaded
 
     return (open_command(config, base_dir, processes=connections),)
@@ -59,7 +59,7 @@ async def open_providers(
     Leaving the block closes them all.
     """
     async with AsyncExitStack() as stack:
-        providers = await OPENERS[config.type](config, base_dir, connections)
+        providers = OPENERS[config.type](config, base_dir, connections)
         for provider in providers:
             stack.push_async_callback(provider.aclose)
         yield providers

@@ -6,85 +6,36 @@ cookies are not kept, proxies are not taken from the environment, and no reply c
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from io import BytesIO
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp import http_exceptions
-from msgspec import Struct, structs
+from msgspec import structs
 from yarl import URL
 
 from evalperf.errors import ProviderError
 from evalperf.providers.base import LocalFault, Unreachable
+from evalperf.providers.transport import HttpLimits, Reply, Stream
 from evalperf.records import FailureKind
 
-__all__ = ["HttpLimits", "HttpTransport", "Reply", "Stream", "Transport", "classify"]
+__all__ = ["HttpTransport", "classify"]
 
 _JSON_HEADERS = {"Content-Type": "application/json"}
+
+_DRAIN_S = 0.1
 
 _LARGEST_PLAIN_BODY_BYTES = 2**20
 """aiohttp writes a larger `bytes` body in one go and warns of it; a file is written piece by piece."""
 
 _TRANSPORT_ERRORS = (aiohttp.ClientError, OSError, RuntimeError)
 """All that aiohttp raises: TimeoutError is an OSError, RuntimeError a connection that was closed under its reader."""
-
-
-class HttpLimits(Struct, frozen=True, kw_only=True):
-    """What one call may take."""
-
-    connect_s: float
-    """To reach the server."""
-    attempt_s: float
-    """From sending to the last byte."""
-    idle_s: float
-    """Between two pieces of a body; the first may take as long as the attempt."""
-    max_reply_bytes: int
-    """Size of a whole body, decompressed."""
-
-
-class Reply(Struct, frozen=True):
-    """A whole reply; header names are found in any case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class Stream(Protocol):
-    """A reply whose body is still coming."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
-    async def piece(self) -> bytes:
-        """What has come since the last call, decompressed, as soon as something has; b"" after the end."""
-
-    async def rest(self) -> bytes:
-        """All that still comes, up to the size limit."""
-
-
-class Transport(Protocol):
-    """Carries calls to one endpoint, whose headers it knows. Raises ProviderError and nothing else."""
-
-    async def post(self, url: str, body: bytes) -> Reply:
-        """Sends a JSON body."""
-
-    def stream(self, url: str, body: bytes) -> AbstractAsyncContextManager[Stream]:
-        """Sends a JSON body and yields the reply once its head has come; leaving the block ends the call."""
-
-    async def get(self, url: str, *, within_s: float) -> Reply:
-        """Asks for a resource."""
-
-    async def aclose(self) -> None:
-        """Closes the connections; a second call does nothing."""
 
 
 class HttpTransport:
@@ -192,6 +143,14 @@ class _Call:
             "bad_reply", f"the reply is longer than {self._limits.max_reply_bytes} bytes", status=self.status
         )
 
+    async def drain(self) -> None:
+        """Gives the server a moment to end the body; where it does not, the connection is closed instead."""
+        content = self._response.content
+        with suppress(*_TRANSPORT_ERRORS):
+            async with asyncio.timeout(_DRAIN_S):
+                while not content.at_eof():
+                    await content.readany()
+
     def close(self) -> None:
         """Does nothing to a connection whose reply was complete (it is back in the pool), and closes any other."""
         self._response.close()
@@ -221,7 +180,9 @@ _FAULTS = (
         "TLS: the certificate of {host} is not trusted: {reason}",
         'check the host name; for a certificate of your own making set "verify_tls": false',
     ),
-    _Fault(aiohttp.ClientConnectorDNSError, "connection", "DNS: no address for {host}: {reason}", "check the host name"),
+    _Fault(
+        aiohttp.ClientConnectorDNSError, "connection", "DNS: no address for {host}: {reason}", "check the host name"
+    ),
     _Fault(
         aiohttp.ClientSSLError,
         "connection",

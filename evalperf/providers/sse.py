@@ -40,8 +40,8 @@ class EventParser:
             text, self._fresh = text.removeprefix(b"\xef\xbb\xbf"), False
         self._rest = b""
         lines = text.splitlines(keepends=True)
-        if lines and (not lines[-1].endswith((b"\n", b"\r")) or lines[-1].endswith(b"\r")):
-            self._rest = lines.pop()  # a CR at the end may be half a CR LF
+        if lines and not lines[-1].endswith(b"\n"):
+            self._rest = lines.pop()  # not ended yet; a CR at its end may be half a CR LF
         if len(self._rest) > self._max_event_bytes:
             raise EventTooLongError(f"a line of the stream is longer than {self._max_event_bytes} bytes")
         return [event for line in lines if (event := self._take(line.rstrip(b"\r\n"))) is not None]
@@ -49,8 +49,7 @@ class EventParser:
     def finish(self) -> list[ServerEvent]:
         """The event that the end of the stream completes: many servers leave out the last blank line."""
         rest, self._rest = self._rest, b""
-        last = [event for line in (rest.rstrip(b"\r\n"), b"") if (event := self._take(line)) is not None]
-        return last
+        return [event for line in (rest.rstrip(b"\r"), b"") if (event := self._take(line)) is not None]
 
     def _take(self, line: bytes) -> ServerEvent | None:
         if not line:

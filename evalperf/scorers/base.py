@@ -32,7 +32,7 @@ NO_ANSWER: Final = "no answer"
 RIGHT: Final = Score(value=1.0, passed=True)
 WRONG: Final = Score(value=0.0, passed=False)
 NO_TARGET: Final = Score(value=None, reason="the case has no target")
-EMPTY_TARGET: Final = Score(value=None, reason="the target is an empty text, which every answer contains")
+EMPTY_TARGET: Final = Score(value=None, reason="the target is empty, and every answer contains that")
 
 _NO_ANSWER_SCORE: Final = Score(value=0.0, passed=False, reason=NO_ANSWER)
 

@@ -9,20 +9,24 @@ from typing import Any, Final
 
 from evalperf.config.scorers import ScorerConfig
 from evalperf.errors import ConfigError
-from evalperf.scorers import choice, function, numbers, patterns, text
 from evalperf.scorers.base import Scorer
+from evalperf.scorers.choice import choice
+from evalperf.scorers.function import function
+from evalperf.scorers.numbers import number
+from evalperf.scorers.patterns import regex_scorer
 from evalperf.scorers.resources import Resources
+from evalperf.scorers.text import exact, includes, normalized
 
 __all__ = ["SCORERS", "open_scorers"]
 
 SCORERS: Final[dict[str, Callable[[Any, Resources], Scorer]]] = {
-    "exact": text.exact,
-    "normalized": text.normalized,
-    "includes": text.includes,
-    "regex": patterns.regex_scorer,
-    "number": numbers.number,
-    "choice": choice.choice,
-    "function": function.function,
+    "exact": exact,
+    "normalized": normalized,
+    "includes": includes,
+    "regex": regex_scorer,
+    "number": number,
+    "choice": choice,
+    "function": function,
 }
 """Type to builder; a new scorer is one file, one line here and one parameter in the contract test."""
 

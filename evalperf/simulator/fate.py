@@ -34,7 +34,7 @@ def decide(options: SimulatorOptions, content: int, times_asked: int) -> Fate:
     so their order can't matter, and a retry is a fresh draw.
     """
     key = b"%d %d %d" % (options.seed, content, times_asked)
-    draw = xxhash.xxh3_128_intdigest(key)
+    draw: int = xxhash.xxh3_128_intdigest(key)
     return Fate(
         _fault(options, _uniform(draw >> 64)),
         _latency_s(options, _uniform(draw & (2**64 - 1))),

@@ -11,7 +11,18 @@ import orjson
 import xxhash
 from msgspec import Meta, Struct
 
-__all__ = ["Answer", "Asked", "Refused", "Stamp", "body", "chunks", "cut", "error_body", "parse_chat", "parse_completions"]
+__all__ = [
+    "Answer",
+    "Asked",
+    "Refused",
+    "Stamp",
+    "body",
+    "chunks",
+    "cut",
+    "error_body",
+    "parse_chat",
+    "parse_completions",
+]
 
 _TOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+")
 
@@ -99,9 +110,7 @@ def parse_chat(data: bytes, models: Sequence[str]) -> Asked:
     texts = [_text(message) for message in request.messages]
     spoken = [text for message, text in zip(request.messages, texts, strict=True) if message.role == "user"]
     limit = request.max_completion_tokens if request.max_completion_tokens is not None else request.max_tokens
-    return _asked(
-        request, chat=True, questions=(spoken[-1] if spoken else texts[-1],), content=texts, max_tokens=limit
-    )
+    return _asked(request, chat=True, questions=(spoken[-1] if spoken else texts[-1],), content=texts, max_tokens=limit)
 
 
 def parse_completions(data: bytes, models: Sequence[str]) -> Asked:
@@ -111,9 +120,7 @@ def parse_completions(data: bytes, models: Sequence[str]) -> Asked:
     prompts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
     if not prompts:
         raise Refused(400, "prompt: the list is empty", param="prompt")
-    return _asked(
-        request, chat=False, questions=tuple(prompts), content=prompts, max_tokens=request.max_tokens
-    )
+    return _asked(request, chat=False, questions=tuple(prompts), content=prompts, max_tokens=request.max_tokens)
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], data: bytes) -> Any:

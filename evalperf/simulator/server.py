@@ -26,7 +26,7 @@ from evalperf.simulator.protocol import (
     parse_chat,
     parse_completions,
 )
-from evalperf.simulator.solvers import SOLVERS
+from evalperf.simulator.solvers import solve
 from evalperf.simulator.tally import Tally
 
 __all__ = ["listen"]
@@ -106,16 +106,14 @@ class _Endpoint:
         try:
             asked = parse(await request.read(), self._options.models)
         except Refused as refused:
-            error = error_body(
-                refused.message, type="invalid_request_error", param=refused.param, code=refused.code
-            )
+            error = error_body(refused.message, type="invalid_request_error", param=refused.param, code=refused.code)
             return _json(error, status=refused.status)
         times_asked = self._tally.ask(asked.content)
         fate = decide(self._options, asked.content, times_asked)
         if fate.fault is not None:
             return await self._fail(request, fate)
         stamp = Stamp(f"{asked.content:016x}{times_asked:04x}", _unix_time())
-        answers = [cut(SOLVERS[asked.model](question), asked) for question in asked.questions for _ in range(asked.n)]
+        answers = [cut(solve(asked.model, question), asked) for question in asked.questions for _ in range(asked.n)]
         response: web.StreamResponse
         if asked.stream:
             response = await _stream(request, asked, answers, stamp, fate.latency_s)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from evalperf.stats.examples import Example
 from evalperf.stats.exact import ExactSum, Moments
+from evalperf.stats.examples import Example
 from evalperf.stats.gates import GateResult, check_gate_names, evaluate_gates
 from evalperf.stats.intervals import mean_interval, t_interval, wilson_interval
 from evalperf.stats.sketch import Sketch
 from evalperf.stats.summariser import Summariser
-from evalperf.stats.summary import GroupSummary, Grouping, Quantiles, Retries, Summary, TokenUsage
+from evalperf.stats.summary import Grouping, GroupSummary, Quantiles, Retries, Summary, TokenUsage
 from evalperf.stats.tally import ScoreSummary
 
 __all__ = [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evalperf.records import Result
-from evalperf.stats.examples import Shortlist
 from evalperf.stats.exact import ExactSum
+from evalperf.stats.examples import Shortlist
 from evalperf.stats.sketch import Sketch
 from evalperf.stats.summary import Retries, TokenUsage
 

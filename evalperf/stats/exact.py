@@ -99,9 +99,10 @@ class Moments:
         elif value == 0.0:
             self.zeros += 1
         else:
-            units = _units(value)
-            self._total += units
-            self._squares += units * units
+            numerator, denominator = value.as_integer_ratio()
+            shift = _UNIT_BITS + 1 - denominator.bit_length()
+            self._total += numerator << shift
+            self._squares += numerator * numerator << 2 * shift
             self.others += 1
 
     def merge(self, other: Self) -> None:

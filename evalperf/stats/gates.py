@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from evalperf.config.model import Gate
 from evalperf.errors import ConfigError
+
+if TYPE_CHECKING:  # reports need no configuration models at run time, and those are slow to import
+    from evalperf.config.model import Gate
 
 __all__ = ["GateResult", "check_gate_names", "evaluate_gates", "metric_names", "metric_value"]
 

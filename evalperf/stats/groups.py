@@ -35,7 +35,7 @@ def group_reader(field: str) -> Callable[[Result], Groups]:
 
 def metadata_fields(metadata: dict[str, Any]) -> list[str]:
     """The paths at which something stands, to suggest in a message; one level deep."""
-    fields = []
+    fields: list[str] = []
     for key, value in metadata.items():
         fields.extend(f"{key}.{inner}" for inner in value) if isinstance(value, dict) else fields.append(key)
     return fields

@@ -8,6 +8,7 @@ holds. From a microsecond to a day there are 1,260 buckets.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any, Self
 
 from evalperf.stats.exact import ExactSum
@@ -37,7 +38,7 @@ class Sketch:
         self.alpha = alpha
         self.gamma = (1 + alpha) / (1 - alpha)
         self._inverse_log = 1 / math.log(self.gamma)
-        self._buckets: dict[int, int] = {}
+        self._buckets: Counter[int] = Counter()
         self._zeros = 0
         self._sum = ExactSum()
         self._min = math.inf
@@ -59,8 +60,7 @@ class Sketch:
             raise ValueError(f"sketches of alpha {self.alpha} and {other.alpha} do not merge")
         self._fold()
         other._fold()
-        for index, count in other._buckets.items():
-            self._buckets[index] = self._buckets.get(index, 0) + count
+        self._buckets.update(other._buckets)
         self._zeros += other._zeros
         self._sum.merge(other._sum)
         self._min = min(self._min, other._min)
@@ -130,7 +130,7 @@ class Sketch:
         """The sketch that `as_json` described."""
         sketch = cls(data["alpha"])
         sketch._zeros = data["zeros"]
-        sketch._buckets = {int(index): count for index, count in data["buckets"].items()}
+        sketch._buckets = Counter({int(index): count for index, count in data["buckets"].items()})
         sketch._min = math.inf if data["min"] is None else data["min"]
         sketch._max = -math.inf if data["max"] is None else data["max"]
         sketch._sum = ExactSum(data["sum"])
@@ -144,14 +144,11 @@ class Sketch:
         pending = self._pending
         if not pending:
             return
-        self._min = min(self._min, min(pending))
-        self._max = max(self._max, max(pending))
-        buckets, inverse_log, log, ceil = self._buckets, self._inverse_log, math.log, math.ceil
-        for value in pending:
-            if value < _SMALLEST:
-                self._zeros += 1
-            else:
-                index = ceil(log(value) * inverse_log)
-                buckets[index] = buckets.get(index, 0) + 1
+        self._min = min(self._min, *pending)
+        self._max = max(self._max, *pending)
+        positive = [value for value in pending if value >= _SMALLEST]
+        self._zeros += len(pending) - len(positive)
+        inverse_log, log, ceil = self._inverse_log, math.log, math.ceil
+        self._buckets.update([ceil(log(value) * inverse_log) for value in positive])
         self._sum.add_all(pending)
         pending.clear()

@@ -7,6 +7,7 @@ are taken over cases (Miller 2024, "Adding error bars to evals", section 3.1).
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
@@ -16,6 +17,9 @@ from evalperf.stats.exact import Moments
 from evalperf.stats.intervals import Interval, IntervalKind, mean_interval
 
 __all__ = ["Epoch", "ScoreSummary", "ScoreTable"]
+
+_LARGEST = sys.float_info.max
+"""Beyond it is infinity; a score that is no finite number is no score."""
 
 
 class ScoreSummary(Struct, frozen=True, kw_only=True):
@@ -100,7 +104,7 @@ class ScoreTable:
             if tally is None:
                 tally = tallies[name] = _Tally()
             value, passed = score.value, score.passed
-            if value is None or not math.isfinite(value):
+            if value is None or not -_LARGEST <= value <= _LARGEST:
                 continue
             tally.moments.add(value)
             tally.answers += 1
@@ -131,7 +135,7 @@ class ScoreTable:
         failed_unscored = 0
         for epoch in epochs:
             score = epoch.scores.get(name)
-            if score is None or score.value is None or not math.isfinite(score.value):
+            if score is None or score.value is None or not -_LARGEST <= score.value <= _LARGEST:
                 failed_unscored += epoch.failed
                 continue
             values.append(score.value)

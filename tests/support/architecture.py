@@ -30,7 +30,7 @@ LAYERS: dict[str, int] = {
     ),
     "pipeline": 3,
     "engines": 4,
-    **dict.fromkeys(["run", "fingerprint", "interrupt", "summarise", "tune"], 5),
+    **dict.fromkeys(["run", "directory", "plan", "fingerprint", "interrupt", "sizing", "summarise", "tune"], 5),
     **dict.fromkeys(["cli", "__main__"], 6),
     "__init__": 7,
 }
@@ -41,9 +41,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "rich": ("dashboard/", "cli/", "report/terminal"),
     "aiohttp": ("providers/http.py", "simulator/"),
     "uvloop": ("clock.py",),
-    "aiofiles": ("lines.py", "results/", "cases/"),
-    "isal": ("lines.py", "results/"),
-    "zstandard": ("lines.py",),
+    "aiofiles": ("lines/", "results/", "cases/"),
+    "isal": ("lines/", "results/"),
+    "zstandard": ("lines/",),
     "tqdm": ("dashboard/",),
     "psutil": ("pipeline/sampler.py", "tuning/"),
     "jinja2": ("cases/",),
@@ -62,6 +62,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 
 BAD_NAME = re.compile(r"(Manager|Helper|Optimized|Advanced|Enhanced|Smart)$|^(Optimized|Advanced|Enhanced|Smart)")
 BAD_FILES = {"utils.py", "common.py", "helpers.py", "misc.py", "models.py"}
+CLOCK_READS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 40
 
@@ -160,18 +161,14 @@ def _calls(name: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"print", "eval", "exec"}:
             yield f"{name}:{node.lineno}: calls {node.func.id}"
-        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"} and _is_os(node.value):
-            if name != "config/load.py" and not name.startswith("cli/"):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            read = (node.value.id, node.attr)
+            if read in {("os", "environ"), ("os", "getenv")} and not name.startswith(("config/load.py", "cli/")):
                 yield f"{name}:{node.lineno}: reads the environment"
-        if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"} and name != "clock.py":
-            if isinstance(node.value, ast.Name) and node.value.id in {"datetime", "date"}:
+            if read in CLOCK_READS and name != "clock.py":
                 yield f"{name}:{node.lineno}: reads the clock"
         if isinstance(node, ast.Global):
             yield f"{name}:{node.lineno}: keeps process-wide state"
-
-
-def _is_os(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and node.id == "os"
 
 
 def _names(name: str, tree: ast.Module) -> Iterator[str]:
@@ -187,9 +184,9 @@ def _names(name: str, tree: ast.Module) -> Iterator[str]:
             yield f"{name}:{node.lineno}: class {node.name} is named after a mood"
     if public is not None:
         for node in tree.body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                if node.name in public and ast.get_docstring(node) is None:
-                    yield f"{name}:{node.lineno}: {node.name} is public and has no docstring"
+            named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name in public
+            if named and ast.get_docstring(node) is None:
+                yield f"{name}:{node.lineno}: {node.name} is public and has no docstring"
 
 
 def _ruff_order(name: str) -> tuple[int, str]:

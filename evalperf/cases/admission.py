@@ -1,0 +1,170 @@
+"""Which records become cases: sample, resume, `where`, duplicates, limit and epochs, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from evalperf.cases.duplicates import SeenIds
+from evalperf.cases.parse import CaseParser
+from evalperf.cases.rawrecords import RawRecords
+from evalperf.cases.rejected import EXCERPT_CHARS, BadRecord, BadRecordError, Rejected
+from evalperf.cases.sources import Source
+from evalperf.cases.where import parse_where
+from evalperf.config.model import CasesConfig
+from evalperf.records import Case
+
+__all__ = ["Admission", "Refusal"]
+
+OnReject = Callable[[Rejected], None]
+
+
+class Refusal:
+    """What happens to a record that is no case: an error, or a note and on to the next."""
+
+    def __init__(self, config: CasesConfig, on_reject: OnReject | None) -> None:
+        self._skip = config.on_bad_line == "skip"
+        self._on_reject = on_reject
+
+    def refuse(self, block: RawRecords, at: int, fault: BadRecord | BadRecordError) -> None:
+        """Raises InputError unless bad lines are to be skipped."""
+        rejected = self.describe(block, at, fault)
+        if not self._skip:
+            hint = fault.hint or 'to go on without such lines: "cases": {"on_bad_line": "skip"}'
+            raise rejected.to_error(hint)
+        self.note(rejected)
+
+    def note(self, rejected: Rejected) -> None:
+        """Tells of a record that was left out."""
+        if self._on_reject is not None:
+            self._on_reject(rejected)
+
+    @staticmethod
+    def describe(block: RawRecords, at: int, fault: BadRecord | BadRecordError) -> Rejected:
+        """The fault with its place."""
+        item = block.items[at]
+        raw = item.raw if isinstance(item, BadRecord) else item
+        return Rejected(
+            path=block.source.name,
+            line=block.line_numbers[at],
+            column=fault.column,
+            reason=fault.reason,
+            raw=raw[: 4 * EXCERPT_CHARS].decode(errors="replace")[:EXCERPT_CHARS],
+        )
+
+
+class Admission:
+    """Takes records in the order of the files and gives out cases; `close` it."""
+
+    def __init__(
+        self,
+        config: CasesConfig,
+        *,
+        chosen: Container[int] | None = None,
+        done: Callable[[int, int], bool] | None = None,
+        on_reject: OnReject | None = None,
+    ) -> None:
+        self._config = config
+        self._chosen = chosen
+        self._done = done
+        self._parser = CaseParser(config.fields, None if config.where is None else parse_where(config.where))
+        self._refusal = Refusal(config, on_reject)
+        self._seen = SeenIds()
+        self._origins: list[tuple[int, Source]] = []  # first number of each file
+        self._taken = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether `limit` is reached."""
+        return self._config.limit is not None and self._taken >= self._config.limit
+
+    def close(self) -> None:
+        """Removes the file of ids."""
+        self._seen.close()
+
+    def admit(self, block: RawRecords) -> Iterator[tuple[Case, int]]:
+        """The cases of these records, each with its size in bytes; raises InputError."""
+        if not self._origins or self._origins[-1][1] is not block.source:
+            self._origins.append((block.first_seq, block.source))
+        chosen, done, epochs = self._chosen, self._done, self._config.epochs
+        for at, item in enumerate(block.items):
+            if self.full:
+                return
+            seq = block.first_seq + at
+            if chosen is not None and seq not in chosen:
+                continue
+            due: Sequence[int] = range(1, epochs + 1)
+            if done is not None and not (due := [epoch for epoch in due if not done(seq, epoch)]):
+                self._pass_over(block, at, seq)
+                continue
+            case = self._case(block, at, seq)
+            if case is None:
+                continue
+            self._taken += 1
+            for epoch in due:
+                yield case if epoch == 1 else replace(case, epoch=epoch), len(item)
+
+    def _case(self, block: RawRecords, at: int, seq: int) -> Case | None:
+        item = block.items[at]
+        if isinstance(item, BadRecord):
+            self._refusal.refuse(block, at, item)
+            return None
+        try:
+            case = self._parser.parse(item, seq)
+        except BadRecordError as fault:
+            if item.strip():
+                self._refusal.refuse(block, at, fault)
+            return None
+        if case is None:
+            return None
+        id_ = self._distinct(block, at, seq, case.id)
+        if id_ is None:
+            return None
+        return case if id_ is case.id else replace(case, id=id_)
+
+    def _pass_over(self, block: RawRecords, at: int, seq: int) -> None:
+        """A case of an earlier session: it counts, and its id is taken."""
+        self._taken += 1
+        item = block.items[at]
+        if isinstance(item, bytes):
+            try:
+                self._distinct(block, at, seq, self._parser.id_of(item))
+            except BadRecordError as fault:
+                self._refusal.refuse(block, at, fault)
+
+    def _distinct(self, block: RawRecords, at: int, seq: int, id_: str) -> str | None:
+        """The id under which the case goes on; None if it does not."""
+        first = self._seen.add(id_, seq)
+        if first is None:
+            return id_
+        if self._config.on_duplicate == "rename":
+            return self._renamed(id_, seq)
+        fault = BadRecordError(
+            f'duplicate id "{id_}": {self._place(first)} has it, too',
+            hint='make the ids distinct, or choose "cases": {"on_duplicate": "rename"} or "keep_first"',
+        )
+        rejected = self._refusal.describe(block, at, fault)
+        if self._config.on_duplicate == "error":
+            raise rejected.to_error(fault.hint)
+        self._refusal.note(rejected)
+        return None
+
+    def _renamed(self, id_: str, seq: int) -> str:
+        """The id with a number that is free: found by doubling and halving, for one id may come a million times."""
+        taken, free = 1, 2
+        while self._seen.find(f"{id_}#{free}") is not None:
+            taken, free = free, 2 * free
+        while free - taken > 1:
+            middle = (taken + free) // 2
+            if self._seen.find(f"{id_}#{middle}") is None:
+                free = middle
+            else:
+                taken = middle
+        self._seen.add(f"{id_}#{free}", seq)
+        return f"{id_}#{free}"
+
+    def _place(self, seq: int) -> str:
+        first_seq, source = next(origin for origin in reversed(self._origins) if origin[0] <= seq)
+        unit = "line" if source.format == "jsonl" else "record"
+        return f"{unit} {seq - first_seq + 1} of {source.name}"

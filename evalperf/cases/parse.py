@@ -1,0 +1,240 @@
+"""One record, as bytes of JSON, becomes a `Case`, or an error that says where and why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+from xxhash import xxh3_128_hexdigest
+
+from evalperf.cases.rejected import BadRecordError
+from evalperf.config.fields import FieldMap, Role, did_you_mean
+from evalperf.records import Case, Message, Target
+
+__all__ = ["MAX_DEPTH", "CaseParser", "content_id", "decode_object"]
+
+MAX_DEPTH = 128
+
+_decode = msgspec.json.Decoder().decode
+_KIND = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+
+
+class CaseParser:
+    """Makes cases of records: finds each role's field, checks its type, keeps the rest as metadata.
+
+    A number as id or target keeps the text it has in the line, so 3.10 stays "3.10". Of a metadata object and an
+    unknown field of the same name, the field wins.
+    """
+
+    def __init__(self, fields: Mapping[Any, str], where: Callable[[Mapping[str, Any]], bool] | None = None) -> None:
+        self.fields = FieldMap(fields)
+        self._where = where
+        self._ids = _IdReader(self.fields)
+
+    def parse(self, raw: bytes, seq: int) -> Case | None:
+        """The case of a record, None where `where` does not hold; raises BadRecordError."""
+        record = decode_object(raw)
+        if self._where is not None and not self._where(record):
+            return None
+        take = self.fields.take
+        id_ = take(record, "id")
+        if id_ is None:
+            id_ = content_id(record)
+        elif type(id_) is not str or not id_:
+            id_ = self._odd_id(id_, raw)
+        question = take(record, "input")
+        if type(question) is not str and question is not None:
+            question = _messages(question, self.fields)
+        target = take(record, "target")
+        if type(target) is not str and target is not None:
+            target = self._odd_target(target, raw)
+        output = take(record, "output")
+        if type(output) is not str and output is not None:
+            output = _exact_text(output, raw, self.fields, "output")
+        if question is None:
+            question = self._no_input(output, record)
+        choices, tags, nested = take(record, "choices"), take(record, "tags"), take(record, "metadata")
+        return Case(
+            seq=seq,
+            id=id_,
+            input=question,
+            target=target,
+            output=output,
+            choices=None if choices is None else self._texts(choices, raw, "choices"),
+            tags=() if tags is None else (tags,) if type(tags) is str else self._texts(tags, raw, "tags"),
+            metadata=record if nested is None else _merged(nested, record),
+        )
+
+    def id_of(self, raw: bytes) -> str:
+        """The id alone, without the cost of the rest where the line has one of its own; raises BadRecordError."""
+        id_ = self._ids.read(raw)
+        if id_ is not None:
+            return id_
+        record = decode_object(raw)
+        found = self.fields.pick(record, "id")
+        if found is None:
+            return content_id(record)
+        return found if type(found) is str and found else self._odd_id(found, raw)
+
+    def _odd_id(self, value: Any, raw: bytes) -> str:
+        if type(value) is int:
+            return str(value)
+        if type(value) is float:
+            return _exact_text(value, raw, self.fields, "id")
+        what = "an empty text" if value == "" else _KIND[type(value)]
+        raise BadRecordError(f"the id is {what}; a text or a number is expected")
+
+    def _odd_target(self, value: Any, raw: bytes) -> Target:
+        if type(value) is list:
+            return self._texts(value, raw, "target") or None
+        return _exact_text(value, raw, self.fields, "target")
+
+    def _texts(self, value: Any, raw: bytes, role: Role) -> tuple[str, ...]:
+        if type(value) is not list:
+            hint = f'if this is something else, name another field: "cases": {{"fields": {{"{role}": …}}}}'
+            raise BadRecordError(f"{role} is {_KIND[type(value)]}; a list of texts is expected", hint=hint)
+        if not all(type(item) is str for item in value):
+            value = self.fields.pick(_decode_exact(raw), role)
+        return tuple(_as_text(item) for item in value)
+
+    def _no_input(self, output: Any, record: dict[str, Any]) -> str:
+        if output is not None:
+            return ""
+        name = self.fields.mapping.get("input")
+        if name is not None:
+            raise BadRecordError(f'no input: there is no field "{name}"', hint=did_you_mean(name, record))
+        names = ", ".join(self.fields.names("input"))
+        raise BadRecordError(
+            f"no input: none of the fields {names}",
+            hint='name the field that holds it: "cases": {"fields": {"input": …}}',
+        )
+
+
+class _IdReader:
+    """Reads nothing of a line but its id, at a third of the price."""
+
+    def __init__(self, fields: FieldMap) -> None:
+        self._names = fields.names("id")
+        columns = [
+            (f"f{at}", str | int | None, msgspec.field(default=None, name=n)) for at, n in enumerate(self._names)
+        ]
+        self._attributes = [column[0] for column in columns]
+        self._decode = msgspec.json.Decoder(msgspec.defstruct("Ids", columns)).decode
+
+    def read(self, raw: bytes) -> str | None:
+        """None where the line has to be read in full: another kind of id, none, a dotted path, or no JSON."""
+        try:
+            ids = self._decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        for attribute in self._attributes:
+            if (value := getattr(ids, attribute)) is not None:
+                return str(value) or None
+        return None
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """The object that a line holds; raises BadRecordError with the column and the reason."""
+    try:
+        record = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _explained(raw) from None
+    except RecursionError:
+        raise BadRecordError(f"nested more than {MAX_DEPTH} levels deep") from None
+    if type(record) is not dict:
+        raise BadRecordError(f"an object is expected, found {_KIND.get(type(record), 'null')}", hint=_array_hint(raw))
+    if len(raw) > MAX_DEPTH and raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper_than(record, MAX_DEPTH):
+        raise BadRecordError(f"nested more than {MAX_DEPTH} levels deep")
+    return record
+
+
+def content_id(record: dict[str, Any]) -> str:
+    """A hash of what the record says, the same whatever the order of its fields and its place in the file."""
+    try:
+        canonical = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # orjson writes no integer beyond 64 bits
+        canonical = msgspec.json.encode(record, order="deterministic")
+    return "c" + xxh3_128_hexdigest(canonical)[:16]
+
+
+def _explained(raw: bytes) -> BadRecordError:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        column = len(raw[: error.start].decode()) + 1
+        hint = "convert the file to UTF-8, for example: iconv -f LATIN1 -t UTF-8"
+        return BadRecordError(f"invalid UTF-8 (byte 0x{raw[error.start]:02x})", column=column, hint=hint)
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        rest = text[error.pos :].lstrip("-")
+        if rest.startswith(("NaN", "Infinity")):
+            return BadRecordError("NaN and Infinity are no JSON", column=error.colno, hint="write null instead")
+        return BadRecordError(f"invalid JSON: {error.msg}", column=error.colno, hint=_syntax_hint(text, rest))
+    return BadRecordError("invalid JSON")
+
+
+def _syntax_hint(text: str, rest: str) -> str | None:
+    if rest.startswith("'"):
+        return "JSON has double quotes only"
+    return _array_hint(text.encode())
+
+
+def _array_hint(raw: bytes) -> str | None:
+    if raw.lstrip().startswith(b"["):
+        return 'if the file is one JSON array: "format": "json"'
+    return None
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    layer: list[Any] = [value]
+    for _ in range(levels):
+        layer = [
+            child
+            for parent in layer
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) is dict or type(child) is list
+        ]
+        if not layer:
+            return False
+    return True
+
+
+def _messages(value: Any, fields: FieldMap) -> tuple[Message, ...]:
+    name = fields.mapping.get("input", "input")
+    if type(value) is not list:
+        raise BadRecordError(f"{name} is {_KIND[type(value)]}; a text or a list of messages is expected")
+    if not value:
+        raise BadRecordError(f"{name} is an empty list of messages")
+    for at, message in enumerate(value):
+        if type(message) is not dict or type(message.get("role")) is not str or "content" not in message:
+            raise BadRecordError(f"{name}[{at}] is not a message", hint='a message is {"role": "user", "content": "…"}')
+    return tuple(value)
+
+
+def _merged(nested: Any, record: dict[str, Any]) -> dict[str, Any]:
+    if type(nested) is not dict:
+        raise BadRecordError(f"metadata is {_KIND[type(nested)]}; an object is expected")
+    return {**nested, **record}
+
+
+def _exact_text(value: Any, raw: bytes, fields: FieldMap, role: Role) -> str:
+    """What is not a text, as JSON; a float, even inside, with the digits that stand in the line."""
+    if type(value) is int or type(value) is bool:
+        return _as_text(value)
+    return _as_text(fields.pick(_decode_exact(raw), role))
+
+
+def _decode_exact(raw: bytes) -> Any:
+    return json.loads(raw, parse_float=_digits, parse_int=_digits)
+
+
+def _digits(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text.encode())
+
+
+def _as_text(value: Any) -> str:
+    return value if type(value) is str else msgspec.json.encode(value).decode()

@@ -1,0 +1,5 @@
+"""placeholder"""
+
+
+def validate() -> None:
+    """Checks."""

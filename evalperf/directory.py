@@ -1,0 +1,78 @@
+"""The directory that a session works in: a new one, or the one of the run that it continues."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from evalperf import __version__, clock
+from evalperf.cases import Survey
+from evalperf.config.load import LoadedConfig
+from evalperf.errors import ConfigError
+from evalperf.fingerprint import check_same, fingerprint
+from evalperf.results import (
+    InputInfo,
+    RunDirectory,
+    RunInfo,
+    create_run,
+    find_run,
+    list_runs,
+    new_run_id,
+    read_run_info,
+    write_run_info,
+)
+
+__all__ = ["open_directory"]
+
+
+def open_directory(
+    loaded: LoadedConfig, inputs: Survey, *, resume: str | None, retry_failed: bool
+) -> tuple[RunDirectory, RunInfo]:
+    """A new run's directory, or with `resume` that of the run to continue; raises ConfigError if it is another run.
+
+    With `retry_failed` a run may be continued that was finished.
+    """
+    output_dir = loaded.base_dir / loaded.config.output.dir
+    digests = fingerprint(loaded.config, inputs)
+    if resume is not None:
+        directory = (
+            find_run(resume, output_dir) if resume else _latest(output_dir, _name(loaded), finished=retry_failed)
+        )
+        info = read_run_info(directory)
+        check_same(info, digests)
+        return directory, info
+    info = _info(loaded, inputs, digests)
+    directory = create_run(output_dir, info.run_id)
+    write_run_info(directory, info)
+    return directory, info
+
+
+def _latest(output_dir: Path, name: str, *, finished: bool) -> RunDirectory:
+    for directory in reversed(list_runs(output_dir)):
+        if read_run_info(directory).name == name and (finished or not directory.success.exists()):
+            return directory
+    raise ConfigError(f'no unfinished run of "{name}" in {output_dir}', hint="start one without --resume")
+
+
+def _info(loaded: LoadedConfig, inputs: Survey, digests: dict[str, str]) -> RunInfo:
+    created_at = clock.utc_now()
+    name = _name(loaded)
+    return RunInfo(
+        run_id=new_run_id(name, created_at),
+        name=name,
+        created_at=created_at,
+        versions={"evalperf": __version__, "python": platform.python_version(), "platform": platform.platform()},
+        inputs=tuple(
+            InputInfo(path=file.path, size_bytes=file.size_bytes, lines=file.lines, digest=file.digest)
+            for file in inputs.files
+        ),
+        lines=inputs.lines,
+        epochs=loaded.config.cases.epochs,
+        seed=loaded.config.cases.seed,
+        fingerprint={**digests, "all": loaded.digest},
+        config=loaded.raw,
+    )
+
+
+def _name(loaded: LoadedConfig) -> str:
+    return loaded.config.name or loaded.path.stem

@@ -1,0 +1,180 @@
+"""What a document says, one fact a line, without any form: for the renderers that write for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evalperf.report.document import Report
+from evalperf.report.text import bytes_text, number, percent, safe, seconds, share_of, time_texts
+
+__all__ = [
+    "broken_gates",
+    "commands",
+    "fact_lines",
+    "failed_text",
+    "heading",
+    "loud_lines",
+    "score_note",
+    "status_text",
+]
+
+Document = Mapping[str, Any]
+
+
+def heading(document: Document) -> str:
+    """Name, model, run id."""
+    run = document["run"]
+    return " · ".join(safe(part) for part in (run["name"], run["model"], run["id"]) if part)
+
+
+def status_text(document: Document) -> str:
+    """How many cases in what time, and how it ended."""
+    cases, parts = document["cases"], []
+    parts.append(f"{cases['done']:,} case{'' if cases['done'] == 1 else 's'}")
+    if document["wall_s"] is not None:
+        parts[0] += f" in {seconds(document['wall_s'])}"
+    if cases["resumed"]:
+        parts.append(f"{cases['resumed']:,} from earlier sessions")
+    if cases["cached"]:
+        parts.append(f"{cases['cached']:,} cached")
+    parts.append(document["status"])
+    if document["run"]["version"]:
+        parts.append(f"evalperf {document['run']['version']}")
+    return " · ".join(parts)
+
+
+def loud_lines(document: Document) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    cases, lines = document["cases"], []
+    if document["status"] != "complete":
+        total = cases["total"]
+        of = f" of {total:,}" if total is not None else ""
+        lines.append(f"unfinished ({document['status']}): {cases['done']:,}{of} cases are done")
+    if cases["done"] == 0:
+        lines.append("no results: nothing was measured")
+    lines.extend(document["warnings"])
+    return [safe(line) for line in lines]
+
+
+def failed_text(document: Document) -> str:
+    """The failure share, with the kinds."""
+    cases, failures = document["cases"], document["failures"]
+    text = share_of(cases["failed"], cases["done"])
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in failures.items())
+    return f"{text}: {kinds}" if kinds else text
+
+
+def score_note(score: Mapping[str, Any]) -> str | None:
+    """What a scorer's row can't show."""
+    notes = []
+    if score["unscored"]:
+        notes.append(f"{score['unscored']:,} answers not scored: in no mean")
+    if score["answers"] > score["n"]:
+        notes.append(f"{score['answers']:,} answers, averaged per case first")
+    return "; ".join(notes) or None
+
+
+def fact_lines(document: Document) -> list[tuple[str, str]]:
+    """Label and text for speed, times, tokens and trouble; a line without anything measured is left out."""
+    lines = [
+        ("speed", _speed(document)),
+        ("latency", _times(document["latency_s"])),
+        ("first token", _times(document["ttft_s"])),
+        ("queue", _times(document["queue_s"])),
+        ("limited by", _limits(document["limited_by"])),
+        ("tokens", _tokens(document)),
+        ("retries", _retries(document)),
+        ("input", _input(document)),
+        ("process", _process(document)),
+    ]
+    return [(label, text) for label, text in lines if text]
+
+
+def commands(report: Report) -> list[tuple[str, str]]:
+    """What to look at and what to type next; paths as they are, since they are to be copied."""
+    run = report.document["run"]
+    place = report.place or run["dir"]
+    lines = [("results", safe(place)), ("report", f"evalperf report {_quoted(place)}")]
+    if report.document["status"] != "complete":
+        config = "CONFIG" if report.config_path is None else _quoted(report.config_path)
+        lines.append(("resume", f"evalperf run {config} --resume {_quoted(run['id'])}"))
+    return lines
+
+
+def broken_gates(document: Document) -> str | None:
+    """The last line, where a gate is not held."""
+    broken = sum(not gate["held"] for gate in document["gates"])
+    if not broken:
+        return None
+    return (
+        f"{broken} of {len(document['gates'])} gates not held" if len(document["gates"]) > 1 else "the gate is not held"
+    )
+
+
+def _speed(document: Document) -> str | None:
+    rates = document["throughput"]
+    if rates["cases_per_s"] is None:
+        return None
+    text = f"{number(rates['cases_per_s'])} cases/s"
+    if rates["tokens_per_s"] is not None:
+        text += f" · {number(rates['tokens_per_s'])} output tokens/s"
+    return text
+
+
+def _times(times: Mapping[str, Any]) -> str | None:
+    if not times["n"]:
+        return None
+    text = "  ".join(f"{name} {value}" for name, value in time_texts(times))
+    timeouts = times.get("timeouts", 0)
+    return text + (f"  ({timeouts:,} timed out)" if timeouts else "")
+
+
+def _limits(shares: Mapping[str, float] | None) -> str | None:
+    if not shares:
+        return None
+    ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    return " · ".join(f"{safe(name)} {percent(share)}" for name, share in ordered if share >= 0.005) or None
+
+
+def _tokens(document: Document) -> str | None:
+    usage, cost, parts = document["usage"], document["cost_usd"], []
+    answered = document["cases"]["done"] - document["cases"]["cached"]
+    if usage is not None:
+        parts.append(f"{usage['input_tokens']:,} in · {usage['output_tokens']:,} out")
+        if usage["cases"] < answered:
+            parts.append(f"counted for {usage['cases']:,} of {answered:,} cases")
+    if cost is not None:
+        known = "" if document["cost_cases"] >= answered else f" (known for {document['cost_cases']:,} cases)"
+        parts.append(f"${cost:,.4f}{known}")
+    return " · ".join(parts) or None
+
+
+def _retries(document: Document) -> str | None:
+    retries, parts = document["retries"], []
+    if retries["cases"]:
+        parts.append(f"{retries['cases']:,} cases tried again, {retries['recovered']:,} of them recovered")
+    if document["in_doubt"]:
+        parts.append(f"{document['in_doubt']:,} calls in doubt: on the wire when a session died")
+    return " · ".join(parts) or None
+
+
+def _input(document: Document) -> str | None:
+    rejected = document["cases"]["rejected"]
+    return f"{rejected:,} bad lines skipped (rejected.jsonl)" if rejected else None
+
+
+def _process(document: Document) -> str | None:
+    parts = []
+    if document["cpu_s"] is not None:
+        parts.append(f"CPU {seconds(document['cpu_s'])}")
+    if document["peak_rss_bytes"] is not None:
+        parts.append(f"memory at most {bytes_text(document['peak_rss_bytes'])}")
+    return " · ".join(parts) or None
+
+
+def _quoted(path: str) -> str:
+    """The path as a shell takes it; control characters in it are shown, not sent."""
+    text = safe(path)
+    plain = all(character.isalnum() or character in "/._-+:=@%," for character in text)
+    return text if plain and text else "'" + text.replace("'", "'\\''") + "'"

@@ -1,0 +1,211 @@
+"""The summary on a terminal: 80 columns do, and nothing is said by colour alone.
+
+Everything that comes from data passes `text.safe` and reaches Rich as `Text`, never as markup, so neither an escape
+sequence nor a `[red]` in an answer can do anything.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from evalperf.report import lines
+from evalperf.report.document import Report, RunRow
+from evalperf.report.text import bound, gate_value, interval_text, safe, score, seconds
+
+__all__ = ["ReportView", "RunList", "render"]
+
+_LABEL = 12
+_LONGEST_LINE = 120
+_MAX_GROUPS = 50
+
+
+class ReportView:
+    """A report for a Rich console; `console.print(view, soft_wrap=True)` keeps long paths and commands whole."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yields the lines."""
+        yield from _screen(self._report, min(options.max_width, _LONGEST_LINE))
+
+
+class RunList:
+    """Runs, the latest first, as something that a Rich console prints."""
+
+    def __init__(self, runs: Sequence[RunRow]) -> None:
+        self._runs = runs
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yields one line per run."""
+        width = max((len(safe(run.id)) for run in self._runs), default=2)
+        yield Text(f"{'run':<{width}}  {'status':<11}  {'done':>9}  {'failed':>7}  score", style="dim")
+        for run in self._runs:
+            done, failed = (("–" if count is None else f"{count:,}") for count in (run.done, run.failed))
+            headline = "" if run.score is None else f"{safe(run.score)} {score(run.mean)} {interval_text(run.ci95)}"
+            status = Text(f"{run.status:<11}", style="" if run.status == "complete" else "bold")
+            yield (
+                Text(f"{safe(run.id):<{width}}  ")
+                .append(status)
+                .append(f"  {done:>9}  {failed:>7}  {headline}".rstrip())
+            )
+
+
+def render(view: ReportView | RunList, width: int = 80) -> bytes:
+    """The same as plain text without any escape sequence."""
+    page = io.StringIO()
+    console = Console(
+        file=page, width=width, color_system=None, force_terminal=False, legacy_windows=False, _environ={}
+    )
+    console.print(view, soft_wrap=True)
+    return page.getvalue().encode()
+
+
+def _screen(report: Report, width: int) -> Iterator[Text]:
+    document = report.document
+    blocks: list[Iterable[Text]] = [
+        _head(document, width),
+        _gates(document["gates"]),
+        _scores(document),
+        *_groups(document.get("by")),
+        _facts(document, width),
+        _examples(document, width),
+        _notes(document, width),
+        _end(report),
+    ]
+    first = True
+    for block in blocks:
+        shown = list(block)
+        if shown and not first:
+            yield Text("")
+        first = first and not shown
+        yield from shown
+
+
+def _head(document: Mapping[str, Any], width: int) -> Iterator[Text]:
+    for line in textwrap.wrap(lines.heading(document), width):
+        yield Text(line, style="bold")
+    yield Text(lines.status_text(document))
+    for line in lines.loud_lines(document):
+        yield from _hanging("! ", line, width, style="bold bright_red")
+
+
+def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    width = max((len(bound(gate)) for gate in gates), default=0)
+    for gate in gates:
+        mark = Text("✔ held  ", style="green3") if gate["held"] else Text("✘ broken", style="bold bright_red")
+        yield _label("gate").append(mark).append(f"  {bound(gate):<{width}}  ").append(gate_value(gate), style="bold")
+
+
+def _scores(document: Mapping[str, Any]) -> Iterator[Text]:
+    scores = document["scores"]
+    width = min(max((len(safe(name)) for name in scores), default=0), 28)
+    if scores:
+        header = f"{'scores':<{width + 2}}  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  failures as wrong"
+        yield Text(header, style="dim")
+    for name, row in scores.items():
+        yield (
+            Text("  ")
+            .append(_column(safe(name), width))
+            .append(f"  {score(row['mean']):>8}", style="bold")
+            .append(f"  {interval_text(row['ci95']):<16}  {row['n']:>9,}  {score(row['mean_failures_as_wrong'])}")
+        )
+        if note := lines.score_note(row):
+            yield Text(f"    {note}")
+    yield _label("failed").append(lines.failed_text(document))
+
+
+def _groups(by: Mapping[str, Any] | None) -> Iterator[Iterable[Text]]:
+    """One table per scorer."""
+    if by is None:
+        return
+    for name in by["groups"][0]["scores"] if by["groups"] else ():
+        yield _group_table(by, name)
+
+
+def _group_table(by: Mapping[str, Any], name: str) -> Iterator[Text]:
+    groups = by["groups"]
+    labels = [safe("(none)" if group["value"] is None else group["value"]) for group in groups]
+    title = f"{safe(name)} by {safe(by['field'])}"
+    width = min(max(len(text) for text in [*labels, title]), 32)
+    header = _column(title, width + 2).append(f"  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  {'failed':>7}")
+    header.stylize("dim")
+    yield header
+    for label, group in list(zip(labels, groups, strict=True))[:_MAX_GROUPS]:
+        row = group["scores"][name]
+        yield (
+            Text("  ")
+            .append(_column(label, width))
+            .append(f"  {score(row['mean']):>8}", style="bold")
+            .append(f"  {interval_text(row['ci95']):<16}  {row['n']:>9,}  {group['failed']:>7,}")
+        )
+    if len(groups) > _MAX_GROUPS:
+        yield Text(f"  … and {len(groups) - _MAX_GROUPS:,} smaller groups: --format markdown or json shows all")
+
+
+def _facts(document: Mapping[str, Any], width: int) -> Iterator[Text]:
+    for label, text in lines.fact_lines(document):
+        yield from _labelled(label, text, width)
+
+
+def _examples(document: Mapping[str, Any], width: int) -> Iterator[Text]:
+    for case in document["slowest"]:
+        tries = f"  {case['attempts']} attempts" if case["attempts"] > 1 else ""
+        yield _fit(_label("slowest").append(f"{seconds(case['latency_s']):>8}  {_name(case)}{tries}"), width)
+    for case in document["failing"]:
+        yield _fit(_label("failed").append(f"{_name(case)}  {case['failure']}: {safe(case['message'] or '')}"), width)
+    for case in document["wrong"]:
+        yield _fit(_label("wrong").append(_name(case)), width)
+        for label, key in (("asked", "input"), ("answered", "output"), ("expected", "target")):
+            if case[key] is not None:
+                yield _fit(Text(f"  {label:<{_LABEL}}", style="dim").append(Text(safe(case[key]), style="none")), width)
+
+
+def _notes(document: Mapping[str, Any], width: int) -> Iterator[Text]:
+    for note in document["synthetic"]:
+        yield from _labelled("simulated", safe(note), width)
+
+
+def _end(report: Report) -> Iterator[Text]:
+    for label, text in lines.commands(report):
+        yield _label(label).append(text)
+    if broken := lines.broken_gates(report.document):
+        yield Text(f"✘ {broken}", style="bold bright_red")
+
+
+def _name(case: Mapping[str, Any]) -> str:
+    return safe(case["id"]) + (f" (epoch {case['epoch']})" if case["epoch"] > 1 else "")
+
+
+def _label(label: str) -> Text:
+    return Text().append(f"{label:<{_LABEL}}", style="cyan")
+
+
+def _labelled(label: str, text: str, width: int) -> Iterator[Text]:
+    first, *others = textwrap.wrap(text, width - _LABEL, break_on_hyphens=False) or [""]
+    yield _label(label).append(first)
+    for line in others:
+        yield Text(" " * _LABEL + line)
+
+
+def _hanging(mark: str, text: str, width: int, *, style: str) -> Iterator[Text]:
+    for line in textwrap.wrap(text, width, initial_indent=mark, subsequent_indent=" " * len(mark)):
+        yield Text(line, style=style)
+
+
+def _column(text: str, width: int) -> Text:
+    """The text in exactly `width` cells of the screen."""
+    column = Text(text)
+    column.truncate(width, overflow="ellipsis", pad=True)
+    return column
+
+
+def _fit(line: Text, width: int) -> Text:
+    line.truncate(width, overflow="ellipsis")
+    return line

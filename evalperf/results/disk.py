@@ -1,0 +1,166 @@
+"""The calls to the operating system behind every file of a run, so that a simulated disk can stand in for them.
+
+A name that was created, renamed or removed survives a power cut only after `sync_folder` of its folder; bytes only after
+`datasync`. A `write` may be short, also on a full disk, and a kill may tear it: nothing here hides that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Disk", "LocalDisk", "copy_range", "read_file", "write_all", "write_file"]
+
+BLOCK_BYTES = 1 << 20
+
+
+class Disk(Protocol):
+    """What a run directory needs of a file system; every call may raise OSError."""
+
+    def open_append(self, path: Path) -> int:
+        """A descriptor that writes at the end; the file is created with mode 0600."""
+        ...
+
+    def open_read(self, path: Path) -> int: ...
+    def close(self, fd: int) -> None: ...
+    def size(self, fd: int) -> int: ...
+
+    def read(self, fd: int, size: int, offset: int) -> bytes:
+        """At most `size` bytes from `offset`."""
+        ...
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """How many of the bytes were written."""
+        ...
+
+    def truncate(self, fd: int, size: int) -> None: ...
+    def datasync(self, fd: int) -> None: ...
+    def sync_folder(self, folder: Path) -> None: ...
+
+    def make_folder(self, folder: Path) -> None:
+        """Made with mode 0700 if it is not there; its parents must be."""
+        ...
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in the folder, sorted; none where there is no such folder."""
+        ...
+
+    def exists(self, path: Path) -> bool: ...
+    def rename(self, source: Path, target: Path) -> None: ...
+
+    def remove(self, path: Path) -> None:
+        """The file is gone, whether or not it was there."""
+        ...
+
+    def allocate(self, path: Path, size: int) -> None:
+        """The file holds that many bytes of the disk."""
+        ...
+
+
+class LocalDisk:
+    """The real one."""
+
+    def open_append(self, path: Path) -> int:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    def open_read(self, path: Path) -> int:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def size(self, fd: int) -> int:
+        return os.fstat(fd).st_size
+
+    def read(self, fd: int, size: int, offset: int) -> bytes:
+        return os.pread(fd, size, offset)
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        return os.write(fd, data)
+
+    def truncate(self, fd: int, size: int) -> None:
+        os.ftruncate(fd, size)
+
+    def datasync(self, fd: int) -> None:
+        full_sync = getattr(fcntl, "F_FULLFSYNC", None)
+        if full_sync is not None:  # macOS: fsync does not reach the platter
+            fcntl.fcntl(fd, full_sync)
+        else:
+            os.fdatasync(fd)
+
+    def sync_folder(self, folder: Path) -> None:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def make_folder(self, folder: Path) -> None:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+
+    def names(self, folder: Path) -> list[str]:
+        try:
+            return sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted, not paths
+        except FileNotFoundError:
+            return []
+
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.rename(target)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def allocate(self, path: Path, size: int) -> None:
+        fd = self.open_append(path)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(fd, 0, size)
+        finally:
+            os.close(fd)
+
+
+def write_all(disk: Disk, fd: int, data: bytes) -> None:
+    """Writes on after a short write, until all bytes are written or an OSError says why not."""
+    written = disk.write(fd, data)
+    while written < len(data):
+        written += disk.write(fd, memoryview(data)[written:])
+
+
+def read_file(disk: Disk, path: Path) -> bytes:
+    """The whole of a small file."""
+    fd = disk.open_read(path)
+    try:
+        return disk.read(fd, disk.size(fd), 0)
+    finally:
+        disk.close(fd)
+
+
+def write_file(disk: Disk, path: Path, data: bytes) -> None:
+    """The file holds exactly these bytes or is as it was before, whatever happens meanwhile."""
+    temporary = path.with_name(path.name + ".tmp")
+    disk.remove(temporary)
+    fd = disk.open_append(temporary)
+    try:
+        write_all(disk, fd, data)
+        disk.datasync(fd)
+    finally:
+        disk.close(fd)
+    disk.rename(temporary, path)
+    disk.sync_folder(path.parent)
+
+
+def copy_range(disk: Disk, source: int, target: int, start: int, end: int) -> None:
+    """Appends bytes `start` to `end` of one open file to another, in blocks."""
+    while start < end:
+        block = disk.read(source, min(BLOCK_BYTES, end - start), start)
+        if not block:
+            return
+        write_all(disk, target, block)
+        start += len(block)

@@ -1,0 +1,106 @@
+"""What the journals of earlier processes say about the calls of cases that are still open."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from evalperf.results.disk import Disk, read_file, write_file
+from evalperf.results.frames import ABORT, BASE, DOUBT, INTENT, RESPONSE, Frame, decode_frames, encode_frame
+
+__all__ = ["Facts", "carry_over", "journal_name", "journal_number", "read_facts"]
+
+SUFFIX = ".wal"
+
+Identity = tuple[int, int, int]
+"""Key, call, attempt."""
+
+
+class Facts:
+    """Answers that need not be bought again, and calls of which nobody knows whether they were billed."""
+
+    def __init__(self) -> None:
+        self.responses: dict[int, dict[int, Frame]] = {}
+        """By key and call; the last answer counts."""
+        self.doubts: Counter[Identity] = Counter()
+        self.ever_in_doubt = 0
+        """Over the whole run, those of finished cases included: the most calls that can have been paid for twice."""
+
+    @property
+    def replayable(self) -> int:
+        """Answers that are there."""
+        return sum(len(calls) for calls in self.responses.values())
+
+    @property
+    def in_doubt(self) -> int:
+        """Calls of open cases whose end is not known."""
+        return self.doubts.total()
+
+    def keys(self) -> set[int]:
+        """Cases of which something is known."""
+        return self.responses.keys() | {key for key, _, _ in self.doubts}
+
+    def frames(self) -> list[Frame]:
+        """All of it, for a new journal."""
+        frames = [Frame(BASE, self.ever_in_doubt)]
+        frames += [frame for calls in self.responses.values() for frame in calls.values()]
+        for (key, call, attempt), count in self.doubts.items():
+            frames += [Frame(DOUBT, key, call, attempt)] * count
+        return frames
+
+
+def journal_name(number: int) -> str:
+    """File name of the n-th journal."""
+    return f"{number:06d}{SUFFIX}"
+
+
+def journal_number(name: str) -> int | None:
+    """The inverse; None for other files."""
+    stem, dot, suffix = name.partition(".")
+    return int(stem) if dot + suffix == SUFFIX and stem.isdecimal() else None
+
+
+def read_facts(disk: Disk, folder: Path, is_done: Callable[[int], bool]) -> tuple[Facts, list[int]]:
+    """The facts about open cases, and the numbers of the journals that they were found in."""
+    numbers = sorted(number for name in disk.names(folder) if (number := journal_number(name)) is not None)
+    facts = Facts()
+    intents: Counter[Identity] = Counter()
+    for number in numbers:
+        for frame in decode_frames(read_file(disk, folder / journal_name(number))):
+            if frame.kind == BASE:  # all before it is in this journal again
+                facts, intents = Facts(), Counter()
+                facts.ever_in_doubt = frame.key
+            elif not is_done(frame.key):
+                _learn(frame, facts, intents)
+    new = +intents  # an answer without its intent (its frame was damaged) is not an answer to another call
+    facts.ever_in_doubt += new.total()
+    facts.doubts += new
+    return facts, numbers
+
+
+def _learn(frame: Frame, facts: Facts, intents: Counter[Identity]) -> None:
+    identity = (frame.key, frame.call, frame.attempt)
+    if frame.kind == INTENT:
+        intents[identity] += 1
+    elif frame.kind == DOUBT:
+        facts.doubts[identity] += 1
+    elif frame.kind == ABORT:
+        intents[identity] -= 1
+    elif frame.kind == RESPONSE:
+        intents[identity] -= 1
+        facts.responses.setdefault(frame.key, {})[frame.call] = frame
+
+
+def carry_over(disk: Disk, folder: Path, facts: Facts, numbers: list[int]) -> int:
+    """Puts the facts into one new journal and removes the old ones; the new one's number.
+
+    It gets its name only when it is whole and on disk, and it says that it stands for those before it: a kill at any
+    point leaves either the old journals or the new one in force, never both.
+    """
+    number = max(numbers, default=0) + 1
+    if facts.keys() or facts.ever_in_doubt:
+        write_file(disk, folder / journal_name(number), b"".join(map(encode_frame, facts.frames())))
+    for old in numbers:
+        disk.remove(folder / journal_name(old))
+    return number

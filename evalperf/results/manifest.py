@@ -1,0 +1,106 @@
+"""manifest.jsonl: what each sealed part must be. A line is its own CRC-32 in hex, a blank, and JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from evalperf.results.disk import BLOCK_BYTES, Disk, read_file, write_all, write_file
+
+__all__ = ["Entry", "Manifest", "file_sha256", "read_manifest"]
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One sealed part."""
+
+    part: str
+    """Folder and name, as in results/part-00001.jsonl.gz."""
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+def read_manifest(disk: Disk, path: Path) -> tuple[dict[str, Entry], int]:
+    """The last entry of each part, and the number of damaged lines; a torn last line counts as not written."""
+    if not disk.exists(path):
+        return {}, 0
+    lines = read_file(disk, path).split(b"\n")
+    entries: dict[str, Entry] = {}
+    damaged = 0
+    for line in lines[:-1]:
+        entry = _decode(line)
+        if entry is None:
+            damaged += 1
+        else:
+            entries[entry.part] = entry
+    return entries, damaged
+
+
+class Manifest:
+    """The open manifest of a run that is worked on."""
+
+    def __init__(self, disk: Disk, path: Path) -> None:
+        self._disk = disk
+        self._path = path
+        self.entries, self.damaged_lines = read_manifest(disk, path)
+        if disk.exists(path) and self._needs_rewrite():
+            write_file(disk, path, b"".join(map(_encode, self.entries.values())))
+
+    def add(self, entry: Entry) -> None:
+        """The entry is on disk when this returns; raises OSError and leaves the file as it was."""
+        created = not self._disk.exists(self._path)
+        fd = self._disk.open_append(self._path)
+        try:
+            size = self._disk.size(fd)
+            try:
+                write_all(self._disk, fd, _encode(entry))
+                self._disk.datasync(fd)
+            except OSError:
+                self._disk.truncate(fd, size)
+                raise
+        finally:
+            self._disk.close(fd)
+        if created:
+            self._disk.sync_folder(self._path.parent)
+        self.entries[entry.part] = entry
+
+    def digest(self) -> str:
+        """SHA-256 of the file as it is."""
+        data = read_file(self._disk, self._path) if self._disk.exists(self._path) else b""
+        return hashlib.sha256(data).hexdigest()
+
+    def _needs_rewrite(self) -> bool:
+        return self.damaged_lines > 0 or not read_file(self._disk, self._path).endswith(b"\n")
+
+
+def file_sha256(disk: Disk, path: Path) -> tuple[int, str]:
+    """Size and digest of a file, read in blocks."""
+    fd = disk.open_read(path)
+    try:
+        digest = hashlib.sha256()
+        offset = 0
+        while block := disk.read(fd, BLOCK_BYTES, offset):
+            digest.update(block)
+            offset += len(block)
+        return offset, digest.hexdigest()
+    finally:
+        disk.close(fd)
+
+
+def _encode(entry: Entry) -> bytes:
+    text = msgspec.json.encode(entry)
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _decode(line: bytes) -> Entry | None:
+    check, _, text = line.partition(b" ")
+    if check != b"%08x" % zlib.crc32(text):
+        return None
+    try:
+        return msgspec.json.decode(text, type=Entry)
+    except msgspec.DecodeError:
+        return None

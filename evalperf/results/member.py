@@ -1,0 +1,152 @@
+"""One gzip member of a part: whole rows, and an extra field that says which, so that resume need not decompress.
+
+    1f 8b 08 04 00 00 00 00 00 ff   gzip, with an extra field, no time, no system
+    u16   length of the extra field, which holds one subfield:
+      'EP' u16 length
+      u8 version · u8 flags · u32 length of the member · u32 rows · u32 CRC-32 of these 10 bytes and the keys
+      keys: sorted, as varints of the differences
+    deflate stream of the rows (JSON lines, in the order of the keys) · u32 CRC-32 · u32 length, both of the rows
+
+All integers are little-endian. Any reader of gzip reads a chain of such members.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+try:
+    from isal import isal_zlib
+except ImportError:  # no wheel for this platform: the standard library writes the same format, slower
+    isal_zlib = None  # type: ignore[assignment,unused-ignore]
+
+from evalperf.errors import DamageError
+
+__all__ = ["FIXED_BYTES", "MAGIC", "MAX_ROWS", "Header", "header_size", "make_member", "parse_header", "unpack_rows"]
+
+MAGIC = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff"
+MAX_ROWS = 4096
+"""The extra field holds 65,535 bytes: room for that many keys, however far apart."""
+
+FIXED_BYTES = 30
+"""Of a header, before its keys."""
+
+_VERSION = 1
+_FIELDS = struct.Struct("<BBII")
+_PREFIX = struct.Struct("<10sH2sH")
+_U32 = struct.Struct("<I")
+_TRAILER = struct.Struct("<II")
+_U32_MASK = 0xFFFFFFFF
+
+
+class Header(Struct, frozen=True):
+    """What a member says about itself."""
+
+    size_bytes: int
+    """Of the whole member."""
+    rows: int
+    packed_keys: bytes
+    body_offset: int
+    """Where the compressed rows begin, from the member's start."""
+
+    def keys(self) -> list[int]:
+        """The keys of the rows, in their order."""
+        return unpack_keys(self.packed_keys)
+
+
+def make_member(rows: bytes, keys: Sequence[int], level: int) -> bytes:
+    """The member for these rows; `keys` sorted, one a row."""
+    packed = pack_keys(keys)
+    body = _deflate(rows, level)
+    extra = 4 + _FIELDS.size + 4 + len(packed)
+    total = len(MAGIC) + 2 + extra + len(body) + _TRAILER.size
+    fields = _FIELDS.pack(_VERSION, 0, total, len(keys))
+    check = _U32.pack(zlib.crc32(packed, zlib.crc32(fields)))
+    prefix = _PREFIX.pack(MAGIC, extra, b"EP", extra - 4)
+    trailer = _TRAILER.pack(zlib.crc32(rows), len(rows) & _U32_MASK)
+    return b"".join((prefix, fields, check, packed, body, trailer))
+
+
+def header_size(start: bytes) -> int | None:
+    """How many bytes the header takes, from its first 12 or more; None if no header begins like that."""
+    if len(start) < 12 or start[:10] != MAGIC:
+        return None
+    return 12 + int.from_bytes(start[10:12], "little")
+
+
+def parse_header(data: bytes) -> Header | None:
+    """The header that `data` begins with; None if it is cut, damaged or another's."""
+    end = header_size(data)
+    if end is None or end < FIXED_BYTES or len(data) < end or data[12:14] != b"EP":
+        return None
+    version, _, total, rows = _FIELDS.unpack_from(data, 16)
+    (check,) = _U32.unpack_from(data, 26)
+    packed = bytes(data[FIXED_BYTES:end])
+    if version != _VERSION or zlib.crc32(packed, zlib.crc32(data[16:26])) != check or total < end + _TRAILER.size:
+        return None
+    return Header(size_bytes=total, rows=rows, packed_keys=packed, body_offset=end)
+
+
+def unpack_rows(member: bytes, header: Header) -> bytes:
+    """The rows of a whole member; raises DamageError where they differ from their checksum."""
+    end = header.size_bytes - _TRAILER.size
+    check, size = _TRAILER.unpack_from(member, end)
+    try:
+        rows = _inflate(member[header.body_offset : end])
+    except (zlib.error, *_INFLATE_ERRORS) as error:
+        raise DamageError(f"can't be decompressed: {error}") from error
+    if zlib.crc32(rows) != check or len(rows) & _U32_MASK != size:
+        raise DamageError("its rows differ from their checksum")
+    return rows
+
+
+def pack_keys(keys: Sequence[int]) -> bytes:
+    """Sorted integers as varints of their differences: about a byte each."""
+    packed = bytearray()
+    previous = 0
+    for key in keys:
+        delta = key - previous
+        previous = key
+        while delta > 127:
+            packed.append(delta & 127 | 128)
+            delta >>= 7
+        packed.append(delta)
+    return bytes(packed)
+
+
+def unpack_keys(packed: bytes) -> list[int]:
+    """The inverse of `pack_keys`."""
+    keys = []
+    key = delta = shift = 0
+    for byte in packed:
+        if byte & 128:
+            delta |= (byte & 127) << shift
+            shift += 7
+        else:
+            key += delta | byte << shift
+            keys.append(key)
+            delta = shift = 0
+    return keys
+
+
+if isal_zlib is None:
+    _INFLATE_ERRORS: tuple[type[Exception], ...] = ()
+
+    def _deflate(rows: bytes, level: int) -> bytes:
+        packer = zlib.compressobj(max(level, 1), zlib.DEFLATED, -15)
+        return packer.compress(rows) + packer.flush()
+
+    def _inflate(body: bytes) -> bytes:
+        return zlib.decompress(body, -15)
+else:
+    _INFLATE_ERRORS = (isal_zlib.IsalError,)
+
+    def _deflate(rows: bytes, level: int) -> bytes:
+        packer = isal_zlib.compressobj(level, isal_zlib.DEFLATED, -15)
+        return packer.compress(rows) + packer.flush()
+
+    def _inflate(body: bytes) -> bytes:
+        return isal_zlib.decompress(body, -15)

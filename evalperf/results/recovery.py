@@ -1,0 +1,181 @@
+"""What an earlier process has left, made whole: may itself be killed at any point and then begins again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from evalperf.errors import DamageError
+from evalperf.results.disk import Disk
+from evalperf.results.done import Bitmap
+from evalperf.results.facts import Facts, carry_over, read_facts
+from evalperf.results.layout import RunDirectory
+from evalperf.results.manifest import Entry, Manifest, file_sha256
+from evalperf.results.options import StoreOptions
+from evalperf.results.parts import Active, part_name, part_number
+from evalperf.results.repair import repair
+from evalperf.results.walk import Found, Gap, walk
+
+__all__ = ["Recovered", "Recovery", "recover"]
+
+
+class Recovered(Struct, frozen=True, kw_only=True):
+    """What a session starts from."""
+
+    done: int = 0
+    """Cases that need no work in this session: those with a result, and those given up unless they are tried again."""
+    failed: int = 0
+    """Cases that earlier sessions gave up; they have no result."""
+    replayable: int = 0
+    """Answers of open cases that were bought already."""
+    in_doubt: int = 0
+    """Calls of open cases that were on their way when a process died: they may be billed a second time."""
+    damage: tuple[str, ...] = ()
+    """What was not readable, one sentence each; its cases run again."""
+
+
+class Recovery(Struct, kw_only=True):
+    """What the store goes on with."""
+
+    report: Recovered
+    ok: Bitmap
+    failed: Bitmap
+    """Cases with a row in failures/, whether or not they have a result by now."""
+    manifest: Manifest
+    results: Active
+    failures: Active
+    facts: Facts
+    journal_number: int
+
+
+def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOptions) -> Recovery:
+    """Reads and repairs everything; raises DamageError where a part is missing, OSError where the disk fails.
+
+    `expected` is the number of cases times epochs, 0 where that is not known.
+    """
+    damage: list[str] = []
+    for folder in (directory.path, directory.results, directory.failures, directory.journal):
+        _remove_temporary(disk, folder)
+    manifest = Manifest(disk, directory.manifest)
+    if manifest.damaged_lines:
+        damage.append(f"manifest.jsonl: {manifest.damaged_lines} damaged lines; the parts they named were checked anew")
+    ok, failed = Bitmap(expected), Bitmap()
+    results = _Folder(disk, directory, directory.results, manifest, damage, verify=options.verify).read(ok)
+    failures = _Folder(disk, directory, directory.failures, manifest, damage, verify=options.verify).read(failed)
+    done = ok if options.retry_failed else ok.union(failed)
+    facts, number = Facts(), 1
+    if options.journal:
+        disk.make_folder(directory.journal)
+        facts, numbers = read_facts(disk, directory.journal, done.__contains__)
+        number = carry_over(disk, directory.journal, facts, numbers) + 1
+    report = Recovered(
+        done=len(done),
+        failed=failed.count_beyond(ok),
+        replayable=facts.replayable,
+        in_doubt=facts.in_doubt,
+        damage=tuple(damage),
+    )
+    return Recovery(
+        report=report,
+        ok=ok,
+        failed=failed,
+        manifest=manifest,
+        results=results,
+        failures=failures,
+        facts=facts,
+        journal_number=number,
+    )
+
+
+def _remove_temporary(disk: Disk, folder: Path) -> None:
+    for name in disk.names(folder):
+        if name.endswith(".tmp"):
+            disk.remove(folder / name)
+
+
+class _Folder:
+    """The parts of results/ or failures/."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: RunDirectory,
+        folder: Path,
+        manifest: Manifest,
+        damage: list[str],
+        *,
+        verify: bool,
+    ) -> None:
+        self._disk = disk
+        self._folder = folder
+        self._quarantine = directory.quarantine
+        self._manifest = manifest
+        self._damage = damage
+        self._verify = verify
+
+    def read(self, keys: Bitmap) -> Active:
+        """Adds the keys of all rows; the part to go on with."""
+        numbers: dict[int, list[bool]] = {}
+        for name in self._disk.names(self._folder):
+            number = part_number(name)
+            if number is not None:
+                numbers.setdefault(number, []).append(not name.startswith("_"))
+        self._refuse_missing(numbers)
+        active = Active(number=max(numbers, default=0))
+        for number, sealed in sorted(numbers.items()):
+            for is_sealed in sealed:
+                rows = self._read_part(part_name(number, sealed=is_sealed), keys, sealed=is_sealed)
+                if not is_sealed and number == active.number and len(sealed) == 1:
+                    active = Active(number=number, growing=True, rows=rows)
+        return active
+
+    def _refuse_missing(self, numbers: dict[int, list[bool]]) -> None:
+        there = {part_name(number, sealed=True) for number, sealed in numbers.items() if True in sealed}
+        for part, entry in self._manifest.entries.items():
+            folder, _, name = part.partition("/")
+            if folder == self._folder.name and name not in there:
+                raise DamageError(
+                    f"{part} with {entry.rows:,} results is missing from {self._folder.parent}",
+                    hint="put it back; going on without it would pay for these cases again",
+                )
+
+    def _read_part(self, name: str, keys: Bitmap, *, sealed: bool) -> int:
+        """How many rows it has, after repair."""
+        path = self._folder / name
+        entry = self._manifest.entries.get(f"{self._folder.name}/{name}")
+        fd = self._disk.open_read(path)
+        try:
+            size = self._disk.size(fd)
+            bodies = self._verify or not sealed or entry is None or entry.size_bytes != size
+            found: list[Found] = []
+            gaps: list[Gap] = []
+            rows = 0
+            for piece in walk(lambda count, offset: self._disk.read(fd, count, offset), size, bodies=bodies):
+                if isinstance(piece, Gap):
+                    gaps.append(piece)
+                else:
+                    found.append(piece)
+                    rows += piece.header.rows
+                    keys.update(piece.header.keys())
+        finally:
+            self._disk.close(fd)
+        if gaps:
+            repair(self._disk, path, found, gaps, self._quarantine)
+            self._tell(name, gaps)
+        elif entry is not None and rows < entry.rows:
+            self._damage.append(f"{self._folder.name}/{name}: {entry.rows - rows:,} results at its end are gone")
+        if sealed and (gaps or entry is None or entry.size_bytes != size):
+            self._add_to_manifest(path, rows)
+        return rows
+
+    def _tell(self, name: str, gaps: list[Gap]) -> None:
+        for gap in gaps:
+            if gap.kind == "damaged":
+                rows = "" if gap.header is None else f" with {gap.header.rows} results"
+                stretch = f"{gap.end - gap.offset:,} bytes{rows} from byte {gap.offset:,}"
+                self._damage.append(f"{self._folder.name}/{name}: {stretch} were damaged and are now in quarantine/")
+
+    def _add_to_manifest(self, path: Path, rows: int) -> None:
+        size, digest = file_sha256(self._disk, path)
+        self._manifest.add(Entry(part=f"{self._folder.name}/{path.name}", rows=rows, size_bytes=size, sha256=digest))

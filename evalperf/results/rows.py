@@ -1,0 +1,77 @@
+"""A result as one line of JSON, and back. What can be paid for can be written: no answer is lost for its spelling."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from evalperf.records import Result
+
+__all__ = ["decode_rows", "encode_rows"]
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Result)
+_FOREIGN = (UnicodeError, OverflowError, RecursionError, TypeError, ValueError)
+"""What msgspec raises for lone surrogates, nesting without end and values that have no JSON."""
+
+
+def encode_rows(results: Iterable[Result]) -> bytes:
+    """One line each, UTF-8; lone surrogates are written as escapes, NaN and infinities as null."""
+    buffer = bytearray()
+    encode_into = _encoder.encode_into
+    for result in results:
+        start = len(buffer)
+        try:
+            encode_into(result, buffer, start)
+        except _FOREIGN:
+            del buffer[start:]
+            buffer += _encode_foreign(result)
+        buffer.append(10)
+    return bytes(buffer)
+
+
+def decode_rows(rows: bytes) -> list[Result]:
+    """The inverse; raises msgspec.DecodeError or ValueError for a line that is no result."""
+    try:
+        return _decoder.decode_lines(rows)
+    except msgspec.DecodeError:  # among them may be lines that only the standard library reads: lone surrogates
+        return [_decode_line(line) for line in rows.split(b"\n") if line]
+
+
+def _decode_line(line: bytes) -> Result:
+    try:
+        return _decoder.decode(line)
+    except msgspec.DecodeError:
+        return msgspec.convert(json.loads(line), type=Result)
+
+
+def _encode_foreign(result: Result) -> bytes:
+    """By the standard library; what that can't write either is shown by its repr."""
+    fields = {name: getattr(result, name) for name in result.__struct_fields__}
+    try:
+        return _dump(fields)
+    except _FOREIGN as error:
+        return _dump({**fields, "metadata": {"unwritable": f"{type(error).__name__}: {error}"}})
+
+
+def _dump(fields: dict[str, Any]) -> bytes:
+    return json.dumps(_plain(fields), ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def _plain(value: Any) -> Any:
+    """The value in terms of JSON."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, dict):
+        return {name if isinstance(name, str) else str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    return repr(value)

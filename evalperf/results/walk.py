@@ -1,0 +1,116 @@
+"""Goes through a part from member to member; what is no member is a gap, and the walk goes on behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from msgspec import Struct
+
+from evalperf.errors import DamageError
+from evalperf.results.disk import BLOCK_BYTES
+from evalperf.results.member import FIXED_BYTES, MAGIC, Header, header_size, parse_header, unpack_rows
+
+__all__ = ["Found", "Gap", "ReadAt", "read_member", "walk"]
+
+ReadAt = Callable[[int, int], bytes]
+"""(size, offset) -> at most that many bytes."""
+
+HEADER_GUESS = 1024
+"""Enough for a header of 256 keys near each other, so that one read serves."""
+
+
+class Found(Struct, frozen=True):
+    """A member that is whole."""
+
+    offset: int
+    header: Header
+
+
+class Gap(Struct, frozen=True):
+    """A stretch that is no member."""
+
+    offset: int
+    end: int
+    kind: Literal["torn", "damaged"]
+    """Torn is what an unfinished write leaves at the end of a file: the beginning of a member, or zeros."""
+    header: Header | None = None
+    """Says what was lost, where the header is still readable."""
+
+
+def walk(read_at: ReadAt, size: int, *, bodies: bool) -> Iterator[Found | Gap]:
+    """Every member and every gap in order; `bodies` = members are checked to the last byte, not only their headers."""
+    offset = 0
+    while offset < size:
+        header = _header(read_at, offset)
+        if header is not None and offset + header.size_bytes <= size:
+            end = offset + header.size_bytes
+            if not bodies or _sound(read_at, offset, header):
+                yield Found(offset, header)
+            else:
+                yield Gap(offset, end, "damaged", header)
+            offset = end
+            continue
+        end = _next_member(read_at, offset + 1, size, bodies=bodies)
+        torn = end == size and _is_torn(read_at, offset, size)
+        yield Gap(offset, end, "torn" if torn else "damaged", header)
+        offset = end
+
+
+def read_member(read_at: ReadAt, found: Found) -> bytes:
+    """The rows of a member; raises DamageError."""
+    member = read_at(found.header.size_bytes, found.offset)
+    if len(member) < found.header.size_bytes:
+        raise DamageError("it ends early")
+    return unpack_rows(member, found.header)
+
+
+def _header(read_at: ReadAt, offset: int) -> Header | None:
+    start = read_at(HEADER_GUESS, offset)
+    needed = header_size(start)
+    if needed is not None and needed > len(start):
+        start = read_at(needed, offset)
+    return parse_header(start)
+
+
+def _sound(read_at: ReadAt, offset: int, header: Header) -> bool:
+    try:
+        read_member(read_at, Found(offset, header))
+    except DamageError:
+        return False
+    return True
+
+
+def _next_member(read_at: ReadAt, start: int, size: int, *, bodies: bool) -> int:
+    """Where the next whole member begins, or the end of the file."""
+    while start < size:
+        block = read_at(BLOCK_BYTES, start)
+        at = block.find(MAGIC)
+        if at < 0:
+            start += max(len(block) - len(MAGIC) + 1, 1)
+            continue
+        offset = start + at
+        header = _header(read_at, offset)
+        if header is not None and offset + header.size_bytes <= size:
+            if not bodies or _sound(read_at, offset, header):
+                return offset
+        start = offset + 1
+    return size
+
+
+def _is_torn(read_at: ReadAt, offset: int, size: int) -> bool:
+    """Whether the rest of the file is the beginning of one member, or only zeros."""
+    start = read_at(HEADER_GUESS, offset)
+    if start[: len(MAGIC)] == MAGIC[: len(start)]:
+        needed = header_size(start)
+        return (
+            needed is None
+            or size - offset < max(needed, FIXED_BYTES)
+            or parse_header(read_at(needed, offset)) is not None
+        )
+    while offset < size:
+        block = read_at(BLOCK_BYTES, offset)
+        if block.count(0) != len(block):
+            return False
+        offset += len(block)
+    return True

@@ -1,0 +1,228 @@
+"""A whole run, top to bottom; also the Python API: `execute(load_config(path), RunOptions())`.
+
+survey the inputs → open the parts and try the endpoints → a directory → cases through the engine → files
+→ a summary computed from the files
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import TextIO
+
+from msgspec import Struct
+
+from evalperf import clock
+from evalperf.cases import Survey, read_batches, survey
+from evalperf.config.load import LoadedConfig
+from evalperf.config.model import RunConfig
+from evalperf.dashboard import Mode, open_progress
+from evalperf.directory import open_directory
+from evalperf.engines import LocalEngine
+from evalperf.errors import EvalperfError, InputError
+from evalperf.events import Bus, Noticed, RunFinished, RunStarted
+from evalperf.interrupt import Interrupt, interruptible
+from evalperf.pipeline.assemble import Parts, open_parts
+from evalperf.records import Case
+from evalperf.report import Report, RunFacts, RunStatus
+from evalperf.results import RejectedLines, RunDirectory, RunInfo, Store, StoreOptions, open_store
+from evalperf.sizing import BATCH_BYTES, batch_size, count_workers
+from evalperf.stats import check_gate_names
+from evalperf.summarise import save_summary, summarise_run
+
+__all__ = ["Outcome", "RunOptions", "execute", "run"]
+
+
+class RunOptions(Struct, frozen=True, kw_only=True):
+    """What is asked of one session, besides the configuration."""
+
+    resume: str | None = None
+    """A run to continue: a path, an id, a unique prefix, or "" for the latest unfinished one of this name."""
+    retry_failed: bool = False
+    """Take failed cases of the resumed run again."""
+    progress: Mode = "none"
+    environ: Mapping[str, str] = {}
+    """What the terminal's abilities are read from."""
+    stderr: TextIO = sys.stderr
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How a session ended."""
+
+    report: Report
+    exit_code: int
+    error: EvalperfError | None
+    """What ended it early."""
+
+
+class _Session(Struct, frozen=True, kw_only=True):
+    """Where a process works, and on what."""
+
+    loaded: LoadedConfig
+    options: RunOptions
+    directory: RunDirectory
+    info: RunInfo
+    inputs: Survey
+    parts: Parts
+    workers: int
+
+    @property
+    def config(self) -> RunConfig:
+        """The configuration."""
+        return self.loaded.config
+
+
+class _Ended(Struct, frozen=True, kw_only=True):
+    """How it ended, and what only the process that ran knows."""
+
+    facts: RunFacts
+    error: EvalperfError | None
+    signal_code: int | None
+
+
+def execute(loaded: LoadedConfig, options: RunOptions) -> Outcome:
+    """Runs to the end on an event loop of its own; raises EvalperfError where nothing was begun."""
+    with asyncio.Runner(loop_factory=clock.new_event_loop) as runner:
+        return runner.run(run(loaded, options, Bus()))
+
+
+async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
+    """Runs to the end and tells `bus`; raises EvalperfError where nothing was begun."""
+    config = loaded.config
+    check_gate_names(config.gates, [scorer.name or scorer.type for scorer in config.scorers])
+    inputs = await survey(config.cases, loaded.base_dir)
+    workers = count_workers(config)
+    async with open_parts(config, loaded.base_dir, connections=workers) as parts:
+        directory, info = open_directory(loaded, inputs, resume=options.resume, retry_failed=options.retry_failed)
+        session = _Session(
+            loaded=loaded,
+            options=options,
+            directory=directory,
+            info=info,
+            inputs=inputs,
+            parts=parts,
+            workers=workers,
+        )
+        async with open_progress(options.progress, bus, environ=options.environ, stderr=options.stderr):
+            ended = await _work(session, bus)
+    report = summarise_run(directory, facts=ended.facts, gates=config.gates, config_path=str(loaded.path))
+    save_summary(directory, report)
+    return Outcome(report=report, exit_code=_exit_code(ended, report), error=ended.error)
+
+
+async def _work(session: _Session, bus: Bus) -> _Ended:
+    """The cases that are not done yet, from the input to the files."""
+    began_s, cpu_began_s = clock.now(), clock.cpu_s()
+    engine = LocalEngine(session.config, workers=session.workers)
+    with RejectedLines(session.directory) as rejected:
+        async with open_store(session.directory, session.info, _store_options(session), bus.emit) as store:
+            bus.emit(_started(session, store))
+            error, interrupt = await _execute(session, engine, store, rejected, bus)
+            status: RunStatus = "complete"
+            if error is not None or interrupt.exit_code is not None:
+                status = "interrupted" if error is None else "failed"
+            else:
+                await store.finish()
+        bus.emit(RunFinished(clock.now(), status))
+        facts = RunFacts(
+            status=status,
+            total=session.inputs.total,
+            rejected=rejected.count,
+            resumed=store.recovered.done,
+            in_doubt=store.recovered.in_doubt,
+            wall_s=clock.now() - began_s,
+            cpu_s=clock.cpu_s() - cpu_began_s,
+            peak_rss_bytes=_peak_rss_bytes(),
+            limited_by=engine.limited_by,
+            synthetic=session.parts.synthetic,
+        )
+    return _Ended(facts=facts, error=error, signal_code=interrupt.exit_code)
+
+
+async def _execute(
+    session: _Session, engine: LocalEngine, store: Store, rejected: RejectedLines, bus: Bus
+) -> tuple[EvalperfError | None, Interrupt]:
+    """What ended the session early, if anything: an error as it was found, or a signal."""
+
+    def tell(text: str) -> None:
+        bus.emit(Noticed(clock.now(), "warning", text))
+
+    with interruptible(engine.feed.stop, tell) as interrupt:
+        try:
+            async with aclosing(_batches(session, store, rejected)) as batches:
+                await engine.execute(batches, session.parts, store, bus.emit)
+        except EvalperfError as error:
+            return error, interrupt
+        except asyncio.CancelledError:
+            if interrupt.exit_code is None:
+                raise
+    return None, interrupt
+
+
+async def _batches(session: _Session, store: Store, rejected: RejectedLines) -> AsyncIterator[list[Case]]:
+    """The cases to do; the first ones are held against the prompt before any of them is sent."""
+    config = session.config
+    reading = read_batches(
+        config.cases,
+        session.loaded.base_dir,
+        max_cases=batch_size(config),
+        max_bytes=BATCH_BYTES,
+        done=store.is_done,
+        on_reject=rejected.add,
+    )
+    async with aclosing(reading) as batches:
+        checked = False
+        async for batch in batches:
+            if not checked:
+                session.parts.prompt.check(batch)
+                checked = True
+            yield batch
+    if not checked and not store.recovered.done:
+        what = ", ".join(config.cases.path) if isinstance(config.cases.path, list) else config.cases.path
+        raise InputError(what, "no case to run", hint='is the file empty, or does "cases.where" hold for no line?')
+
+
+def _started(session: _Session, store: Store) -> RunStarted:
+    config = session.config
+    return RunStarted(
+        at_s=clock.now(),
+        run_id=session.info.run_id,
+        run_dir=str(session.directory.path),
+        name=session.info.name,
+        model=config.provider.model,
+        total=session.inputs.total,
+        resumed=store.recovered.done,
+        workers=session.workers,
+        scorers=tuple(scorer.name for scorer in session.parts.scorers),
+    )
+
+
+def _store_options(session: _Session) -> StoreOptions:
+    output = session.config.output
+    return StoreOptions(
+        journal=session.parts.paid,
+        durability=output.durability,
+        level=output.level,
+        queue_size=max(session.config.concurrency.queue_size, 2 * batch_size(session.config)),
+        retry_failed=session.options.retry_failed,
+    )
+
+
+def _peak_rss_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _exit_code(ended: _Ended, report: Report) -> int:
+    """The first that holds: a signal, an error, nothing but failures, a gate that is not held."""
+    document = report.document
+    if ended.signal_code is not None:
+        return ended.signal_code
+    if ended.error is not None:
+        return ended.error.exit_code
+    if not document["cases"]["ok"]:
+        return 3
+    return 0 if all(gate["held"] for gate in document["gates"]) else 1

@@ -1,0 +1,152 @@
+"""The `function` scorer: the user's own code scores."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from numbers import Real
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from msgspec.structs import replace
+
+from evalperf.config.scorers import FunctionScorer
+from evalperf.errors import ConfigError
+from evalperf.plugins import load_object
+from evalperf.records import Case, Response, Score
+from evalperf.scorers.base import Scorer, no_answer
+from evalperf.scorers.extraction import Extraction
+from evalperf.scorers.lanes import ProcessLanes
+from evalperf.scorers.resources import Resources
+from evalperf.scorers.time_limit import PatternThreads
+
+__all__ = ["as_score", "function"]
+
+_THREADS: Final = 8
+
+
+class Calling(Protocol):
+    """Calls the user's function somewhere, and brings back what it returned or raises what it raised."""
+
+    async def __call__(self, case: Case, response: Response) -> Any: ...
+
+
+def function(config: FunctionScorer, resources: Resources) -> Scorer:
+    """A scorer around the function that `call` names; raises ConfigError if there is none."""
+    called = load_object(config.call, search_dir=resources.base_dir)
+    if not callable(called):
+        raise ConfigError(f'"{config.call}" is a {type(called).__name__}, not a function')
+    if config.run_in != "loop" and inspect.iscoroutinefunction(called):
+        raise ConfigError(f'"{config.call}" is async and runs in the loop', hint='leave out "run_in"')
+    extraction = Extraction(config.extract) if config.extract is not None else None
+    return _FunctionScorer(config, _calling(config, called, resources), extraction, resources.threads)
+
+
+def as_score(returned: object) -> Score:
+    """A bool is a verdict, a number a value without one, None not scored, a Score itself.
+
+    Raises ValueError for a value that is not finite, and TypeError for anything else.
+    """
+    if isinstance(returned, Score):
+        if returned.value is not None:
+            _finite(returned.value)
+        return returned
+    if isinstance(returned, bool):
+        return Score(value=1.0 if returned else 0.0, passed=returned)
+    if returned is None:
+        return Score(value=None, reason="the function returned None")
+    if isinstance(returned, Real):
+        return Score(value=_finite(float(returned)))
+    kind = type(returned).__name__
+    raise TypeError(f"the function returned a {kind}: expected a bool, a number, None or a Score")
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"the function returned {value}, which is not a score")
+    return value
+
+
+class _FunctionScorer:
+    def __init__(
+        self, config: FunctionScorer, call: Calling, extraction: Extraction | None, threads: PatternThreads
+    ) -> None:
+        self.name = config.name if config.name is not None else "function"
+        self.weight = config.weight
+        self._config = config
+        self._call = call
+        self._extraction = extraction
+        self._threads = threads
+
+    async def score(self, case: Case, response: Response) -> Score:
+        """What the function makes of the answer; its exceptions pass, and so does TimeoutError past `timeout_s`.
+
+        With `extract` the function sees what was extracted as the text of the completion.
+        """
+        if self._extraction is None:
+            return await self._called(case, response)
+        text = response.completion.text
+        limit_s = self._config.time_limit_s
+        try:
+            found = await self._threads.run(partial(self._extraction.find, text), limit_s)
+        except TimeoutError:
+            return Score(value=None, reason=f"pattern took longer than {limit_s:g} s on this answer")
+        if found is None:
+            return no_answer()
+        score = await self._called(case, replace(response, completion=replace(response.completion, text=found)))
+        return score if score.extracted is not None or score.value is None else replace(score, extracted=found)
+
+    async def _called(self, case: Case, response: Response) -> Score:
+        limit_s = self._config.timeout_s
+        try:
+            async with asyncio.timeout(limit_s) as timeout:
+                return as_score(await self._call(case, response))
+        except TimeoutError as error:
+            if not timeout.expired():
+                raise  # the function's own
+            raise TimeoutError(f"{self._config.call} took longer than {limit_s:g} s") from error
+
+
+def _calling(config: FunctionScorer, called: Callable[..., Any], resources: Resources) -> Calling:
+    if config.run_in == "thread":
+        return _in_threads(config, called, resources)
+    if config.run_in == "process":
+        lanes = ProcessLanes(config.max_parallel)
+        resources.at_close(lanes.close)
+        work = partial(_call_by_name, config.call, resources.base_dir, config.options)
+        return partial(lanes.run, work)
+    if inspect.iscoroutinefunction(called):
+        return partial(called, **config.options)
+    return _in_loop(partial(called, **config.options))
+
+
+def _in_loop(called: Callable[..., Any]) -> Calling:
+    async def call(case: Case, response: Response) -> Any:
+        returned = called(case, response)
+        return await returned if inspect.isawaitable(returned) else returned
+
+    return call
+
+
+def _in_threads(config: FunctionScorer, called: Callable[..., Any], resources: Resources) -> Calling:
+    workers = config.max_parallel if config.max_parallel is not None else _THREADS
+    executor = ThreadPoolExecutor(workers, thread_name_prefix=f"evalperf-{config.name or 'function'}")
+    work = partial(called, **config.options)
+
+    async def call(case: Case, response: Response) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(executor, work, case, response)
+
+    async def close() -> None:
+        await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)
+
+    resources.at_close(close)
+    return call
+
+
+def _call_by_name(reference: str, base_dir: Path, options: dict[str, Any], case: Case, response: Response) -> Any:
+    """Runs in a process of its own, which finds the function itself: functions do not travel, names do."""
+    return load_object(reference, search_dir=base_dir)(case, response, **options)

@@ -1,0 +1,188 @@
+"""The `number` scorer, and how a number is read out of a text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, Literal, NamedTuple
+
+from evalperf.config.scorers import NumberScorer
+from evalperf.records import Score
+from evalperf.scorers.base import NO_TARGET, Scorer, Targets, no_answer, verdict
+from evalperf.scorers.extraction import text_scorer
+from evalperf.scorers.resources import Resources
+
+__all__ = ["Number", "find_number", "number"]
+
+Value = int | Decimal | Fraction
+
+_MAX_LENGTH: Final = 400  # digits; longer runs of digits are no answer to anything, and dear to turn into numbers
+_MAX_EXPONENT: Final = 400  # beyond a float's range; 1e999999999 as an exact number would fill the memory
+
+_NUMBER: Final = re.compile(
+    r"""
+    (?=[-+\u2212\ufe63\uff0d\\$€£¥₹\uff04\uffe5\d.\u00bc-\u00be\u2150-\u215e])  # for speed: most characters start nothing
+    (?<![A-Za-z_\d])(?<!\d\.)                                   # not the 2 of H2O, not the 3 of 1.2.3
+    (?:(?<![)\]])(?P<sign>[-+\u2212\ufe63\uff0d]))?             # the minus of 16-3 is none, nor that of (5)-3
+    (?:\\?[$€£¥₹\uff04\uffe5]\s?(?P<inner_sign>[-\u2212])?)?
+    (?:
+      \\[dt]?frac\{\s*(?P<tex_over>\d+)\s*\}\{\s*(?P<tex_under>0*[1-9]\d*)\s*\}
+    | (?:(?P<whole>\d+)\s?)?(?P<vulgar>[\u00bc-\u00be\u2150-\u215e])
+    | (?:(?P<mixed>\d+)[ ])?(?P<over>\d+)[/\u2044](?P<under>0*[1-9]\d*)(?![\d/\u2044]|\.\d)
+    | (?P<digits>
+        (?: \d{1,3}(?:[,\u00a0\u2009\u202f']\d{3})+(?!\d)       # 1,234,567
+          | \d{1,2}(?:,\d{2})+,\d{3}(?!\d)                      # 12,34,567
+          | \d+ )
+        (?:\.\d+)? | (?<!\d)\.\d+
+      )
+      (?:[eE](?P<exponent>[-+\u2212]?\d+)(?![A-Za-z\d]))?
+    )
+    (?P<percent>\s?(?:\\?[%\uff05]|per\s?cent\b))?
+    """,
+    re.VERBOSE,
+)
+_DIGIT: Final = re.compile(r"[\d\u00bc-\u00be\u2150-\u215e]")
+_BEFORE: Final = 10  # characters of a number that may stand before its first digit, as in `-$` or `\dfrac{`
+_AFTER: Final = 12  # and after its last one, as in ` per cent`
+_WORDS: Final = 5  # no number spans more spaces than that
+_SEPARATORS: Final = str.maketrans("", "", ",\u00a0\u2009\u202f'")
+_MINUS: Final = frozenset("-\u2212\ufe63\uff0d")
+
+
+class Number(NamedTuple):
+    """A number and the piece of text it was read from."""
+
+    value: Value
+    text: str
+
+
+def find_number(
+    text: str,
+    *,
+    which: Literal["first", "last"] = "last",
+    marker: str | None = None,
+    percent: Literal["sign", "fraction"] = "sign",
+) -> Number | None:
+    r"""The first or last number in the text, exactly; None where there is none.
+
+    With a `marker` only what follows its last occurrence is read, and a text without it holds no number. Read are
+    `18`, `-18`, `−18`, `+18`, `.5`, `18.` (the full stop ends a sentence), `1,234.5`, `12,34,567`, `1'234`, `6.02e23`,
+    `3/4`, `1 1/2`, `½`, `2½`, `\frac{3}{4}`, digits of any script, each with a currency sign before it (`$5`, `-$5`,
+    `$-5`) and a percent sign after it; `50 %` is 50, or 1/2 with `percent="fraction"`. A sign belongs to its number
+    only if no letter, digit or bracket stands right before it, so that `16-3` is 16 and 3. Digits that follow a Latin
+    letter (`H2O`, `m2`) are not a number; letters may follow (`5km`).
+
+    Not read: decimal commas, spelt-out numbers, `5k`, numbers of more than 400 digits or with an exponent beyond 400.
+    Weakness: `1,234` in a list without spaces is one number, and a rating `7/10` is a fraction.
+    """
+    if marker is not None:
+        _, found_marker, text = text.rpartition(marker)
+        if not found_marker:
+            return None
+    if (plain := text.strip()).isdecimal() and len(plain) <= _MAX_LENGTH:
+        return Number(int(plain), plain)
+    if which == "last" and (ending := _whole_at_end(plain)) is not None:
+        return ending
+    for match in _first_ones(text) if which == "first" else _last_ones(text):
+        value = _value(match, percent)
+        if value is not None:
+            return Number(value, match.group())
+    return None
+
+
+def _whole_at_end(text: str) -> Number | None:
+    """The plain end of most answers, as in `So it is **$18**.`, in a microsecond; None where it takes a closer look."""
+    head, _, word = text[-60:].replace("\n", " ").rpartition(" ")
+    plain = word.lstrip("*({[:=$").rstrip("*)}].!?:;")
+    if not plain.isdecimal() or not text.isascii() or len(word) > 50 or head.endswith("$"):
+        return None
+    return Number(int(plain), plain)
+
+
+def _first_ones(text: str) -> Iterator[re.Match[str]]:
+    digit = _DIGIT.search(text)
+    return _NUMBER.finditer(text, max(0, digit.start() - _BEFORE)) if digit is not None else iter(())
+
+
+def _last_ones(text: str) -> Iterator[re.Match[str]]:
+    """From the last one backwards; almost always the first of these will do, and only the end of the text is read."""
+    digit = _DIGIT.search(text[::-1])
+    if digit is None:
+        return
+    last = len(text) - 1 - digit.start()
+    start = last
+    for _ in range(_WORDS):
+        start = max(0, text.rfind(" ", 0, start))
+    yield from reversed(list(_NUMBER.finditer(text, start, last + 1 + _AFTER)))
+    yield from reversed(list(_NUMBER.finditer(text, 0, start)))
+
+
+def number(config: NumberScorer, resources: Resources) -> Scorer:
+    """Equal as exact numbers, or within the absolute or the relative tolerance, whichever is wider."""
+    which = config.which or ("last" if config.marker is None else "first")
+    close = _closeness(config.tolerance, config.relative_tolerance)
+
+    def wanted(target: str) -> Number | None:
+        after_marker = find_number(target, which=which, marker=config.marker, percent=config.percent)
+        return after_marker or find_number(target, percent=config.percent)
+
+    def judge(answer: str, targets: Targets) -> Score:
+        if not targets:
+            return NO_TARGET
+        numbers = [found for target in targets if (found := wanted(target)) is not None]
+        if not numbers:
+            return Score(value=None, reason=f"no number in the target {targets[0]!r}")
+        found = find_number(answer, which=which, marker=config.marker, percent=config.percent)
+        if found is None:
+            return no_answer()
+        return verdict(any(close(found.value, one.value) for one in numbers), extracted=found.text)
+
+    return text_scorer(config, "number", judge, resources)
+
+
+def _closeness(absolute: float, relative: float) -> Callable[[Value, Value], bool]:
+    if absolute == 0 and relative == 0:
+        return lambda answer, target: answer == target
+    # repr: a tolerance of 0.01 means one hundredth, not the binary number next to it
+    absolute_exact, relative_exact = Fraction(repr(absolute)), Fraction(repr(relative))
+
+    def close(answer: Value, target: Value) -> bool:
+        exact_target = Fraction(target)
+        return abs(Fraction(answer) - exact_target) <= max(absolute_exact, relative_exact * abs(exact_target))
+
+    return close
+
+
+def _value(match: re.Match[str], percent: Literal["sign", "fraction"]) -> Value | None:
+    if match.end() - match.start() > _MAX_LENGTH:
+        return None
+    if (plain := match.group()).isdecimal():
+        return int(plain)
+    digits = match["digits"]
+    magnitude = _fraction(match) if digits is None else _decimal(digits, match["exponent"])
+    if magnitude is None:
+        return None
+    if match["sign"] in _MINUS or match["inner_sign"] is not None:
+        # a Decimal is negated by copying: minus would round it to the 28 digits of the context
+        magnitude = magnitude.copy_negate() if isinstance(magnitude, Decimal) else -magnitude
+    return Fraction(magnitude) / 100 if percent == "fraction" and match["percent"] is not None else magnitude
+
+
+def _decimal(digits: str, exponent: str | None) -> int | Decimal | None:
+    plain = digits.translate(_SEPARATORS)
+    if exponent is None:
+        return Decimal(plain) if "." in plain else int(plain)
+    power = int(exponent.replace("\u2212", "-")) if len(exponent) <= 5 else _MAX_EXPONENT + 1
+    return Decimal(f"{plain}e{power}") if abs(power) <= _MAX_EXPONENT else None
+
+
+def _fraction(match: re.Match[str]) -> Fraction:
+    if match["vulgar"] is not None:
+        over, under = unicodedata.normalize("NFKC", match["vulgar"]).split("\u2044")
+        return Fraction(int(over), int(under)) + int(match["whole"] or 0)
+    if match["tex_over"] is not None:
+        return Fraction(int(match["tex_over"]), int(match["tex_under"]))
+    return Fraction(int(match["over"]), int(match["under"])) + int(match["mixed"] or 0)

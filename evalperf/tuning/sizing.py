@@ -1,0 +1,197 @@
+"""How many workers this machine allows, before anything is measured."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+from evalperf.tuning.cgroups import CgroupLimits, read_cgroups, read_text
+
+__all__ = ["Bound", "Machine", "Workers", "read_machine", "recommend"]
+
+GIB = 1 << 30
+_RESERVED_FDS = 128  # for files, pipes and what libraries open
+_MEMORY_SHARE = 0.25  # of what is available, for cases in flight
+_ENDPOINT_WORKERS_PER_CPU = 32
+_MAX_IN_PROCESS = 16
+_GIB_PER_IN_PROCESS_WORKER = 4
+
+
+class Machine(Struct, frozen=True, kw_only=True):
+    """What this process may use; None = no such limit, or not known on this system."""
+
+    cpus: int
+    """Logical CPUs that the machine has."""
+    affinity_cpus: int
+    """Of these, allowed for this process."""
+    cgroup_cpus: float | None
+    """The CPU quota, in CPUs."""
+    physical_cores: int
+    memory_total_bytes: int
+    memory_available_bytes: int
+    cgroup_memory_bytes: int | None
+    cgroup_memory_free_bytes: int | None
+    nofile_soft: int | None
+    """File descriptors this process may open; None = any number."""
+    nofile_hard: int | None
+    """How far it may raise that itself."""
+    cpu_pressure: float | None
+    """Share of the last ten seconds in which some process waited for a CPU, from 0 to 1."""
+
+    @property
+    def usable_cpus(self) -> int:
+        """Logical CPUs after affinity and quota; a part of a CPU counts as one."""
+        if self.cgroup_cpus is None:
+            return self.affinity_cpus
+        return max(1, min(self.affinity_cpus, math.ceil(self.cgroup_cpus)))
+
+    @property
+    def usable_cores(self) -> int:
+        """Physical cores after affinity and quota."""
+        return min(self.physical_cores, self.usable_cpus)
+
+    @property
+    def usable_memory_bytes(self) -> int:
+        """All memory, after the cgroup's limit."""
+        limit = self.cgroup_memory_bytes
+        return self.memory_total_bytes if limit is None else min(self.memory_total_bytes, limit)
+
+    @property
+    def free_memory_bytes(self) -> int:
+        """Memory that can be had now, after the cgroup's limit."""
+        free = self.cgroup_memory_free_bytes
+        return self.memory_available_bytes if free is None else min(self.memory_available_bytes, free)
+
+
+class Bound(Struct, frozen=True):
+    """One thing that limits the number of workers."""
+
+    name: str
+    """fd, memory, cpu, max_workers or min_workers."""
+    workers: int
+    why: str
+    """A sentence."""
+
+
+class Workers(Struct, frozen=True, kw_only=True):
+    """The recommended numbers, and what bounds them."""
+
+    in_process: int
+    """For work that uses this process's CPU."""
+    endpoint: int
+    """For work that waits for a server."""
+    in_process_bounds: tuple[Bound, ...]
+    endpoint_bounds: tuple[Bound, ...]
+    in_process_binding: Bound
+    """The bound that decided."""
+    endpoint_binding: Bound
+
+
+def read_machine(root: Path = Path("/")) -> Machine:
+    """What this process may use now; `root` is where /proc and /sys are looked for. Takes about a millisecond."""
+    import psutil  # noqa: PLC0415 - 15 ms that a command without sizing need not pay
+
+    memory = psutil.virtual_memory()
+    soft, hard = _nofile()
+    limits: CgroupLimits = read_cgroups(root)
+    cpus = os.cpu_count() or 1
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cpus
+    return Machine(
+        cpus=cpus,
+        affinity_cpus=affinity,
+        cgroup_cpus=limits.cpus,
+        physical_cores=psutil.cpu_count(logical=False) or cpus,
+        memory_total_bytes=memory.total,
+        memory_available_bytes=memory.available,
+        cgroup_memory_bytes=limits.memory_bytes,
+        cgroup_memory_free_bytes=limits.memory_free_bytes,
+        nofile_soft=soft,
+        nofile_hard=hard,
+        cpu_pressure=_cpu_pressure(root),
+    )
+
+
+def recommend(
+    machine: Machine, *, max_workers: int = 512, min_workers: int = 1, bytes_per_case: int = 256 * 1024
+) -> Workers:
+    """The numbers to start with, from the machine alone; `bytes_per_case` is memory for one case in flight.
+
+    For an endpoint this is a guess until it is probed: how much a server takes can't be seen from here.
+    """
+    in_process = _in_process_bounds(machine)
+    endpoint = _endpoint_bounds(machine, max_workers, bytes_per_case)
+    in_process_binding = min(in_process, key=lambda bound: bound.workers)
+    endpoint_binding = min(endpoint, key=lambda bound: bound.workers)
+    if endpoint_binding.workers < min_workers:
+        why = f"min_workers asks for {min_workers}, more than the {endpoint_binding.workers} of {endpoint_binding.name}"
+        endpoint_binding = Bound("min_workers", min_workers, why)
+    return Workers(
+        in_process=in_process_binding.workers,
+        endpoint=endpoint_binding.workers,
+        in_process_bounds=in_process,
+        endpoint_bounds=endpoint,
+        in_process_binding=in_process_binding,
+        endpoint_binding=endpoint_binding,
+    )
+
+
+def _in_process_bounds(machine: Machine) -> tuple[Bound, ...]:
+    cores = machine.usable_cores
+    gib = machine.usable_memory_bytes / GIB
+    return (
+        Bound("cpu", max(1, cores // 2), f"half of {_count(cores, 'physical core')}, so that the machine stays usable"),
+        Bound(
+            "memory",
+            max(1, int(gib // _GIB_PER_IN_PROCESS_WORKER)),
+            f"one worker per {_GIB_PER_IN_PROCESS_WORKER} GiB of {gib:.1f} GiB",
+        ),
+        Bound("max_workers", _MAX_IN_PROCESS, f"more than {_MAX_IN_PROCESS} in one process rarely pay"),
+    )
+
+
+def _endpoint_bounds(machine: Machine, max_workers: int, bytes_per_case: int) -> tuple[Bound, ...]:
+    cpus = machine.usable_cpus
+    free = machine.free_memory_bytes
+    bounds = [
+        Bound(
+            "cpu",
+            _ENDPOINT_WORKERS_PER_CPU * cpus,
+            f"{_ENDPOINT_WORKERS_PER_CPU} for each of {_count(cpus, 'logical CPU')}, until the endpoint is measured",
+        ),
+        Bound(
+            "memory",
+            max(1, int(_MEMORY_SHARE * free / bytes_per_case)),
+            f"a quarter of {free / GIB:.1f} GiB free, at {bytes_per_case / 1024:.0f} KiB for a case in flight",
+        ),
+        Bound("max_workers", max_workers, "what the configuration allows (concurrency.max_workers)"),
+    ]
+    if machine.nofile_soft is not None:
+        why = f"{machine.nofile_soft:,} file descriptors (ulimit -n) less {_RESERVED_FDS} kept free"
+        bounds.append(Bound("fd", max(1, machine.nofile_soft - _RESERVED_FDS), why))
+    return tuple(bounds)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _nofile() -> tuple[int | None, int | None]:
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None, None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    return (None if soft == unlimited else soft), (None if hard == unlimited else hard)
+
+
+def _cpu_pressure(root: Path) -> float | None:
+    for line in (read_text(root / "proc/pressure/cpu") or "").splitlines():
+        kind, _, rest = line.partition(" ")
+        fields = dict(word.partition("=")[::2] for word in rest.split())
+        if kind == "some" and "avg10" in fields:
+            return float(fields["avg10"]) / 100
+    return None

@@ -1,0 +1,115 @@
+"""One attempt: journal, endpoint, failure, retry, in that order."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from evalperf.errors import ConfigError, ProviderError, StoppedError
+from evalperf.events import CaseRetried
+from evalperf.pipeline.job import Again
+from evalperf.providers import WrongAddress
+from evalperf.records import Call, Completion, Response, Unanswered
+from tests.support.fakes import FakeJournal, ScriptedProvider, answer, busy, caller, job, request
+from tests.support.virtual_loop import run_virtual
+
+
+async def attempt(one, of):
+    return await one.attempt(of, request(of))
+
+
+def test_latency_is_the_endpoints_alone() -> None:
+    """The intent's way to the disk is not in it."""
+    provider = ScriptedProvider(lambda _, __: answer(), latency_s=0.25)
+    response = run_virtual(attempt(caller([provider], journal=FakeJournal()), job()))
+    assert isinstance(response, Response)
+    assert response.call == Call(endpoint="scripted", attempts=1, latency_s=pytest.approx(0.25))
+
+
+def test_the_intent_goes_before_the_call_and_the_answer_after_it() -> None:
+    journal = FakeJournal()
+    provider = ScriptedProvider(lambda _, __: answer("7"))
+    run_virtual(attempt(caller([provider], journal=journal), job()))
+    assert [told[:3] for told in journal.told] == [("intent", 1, 1), ("response", 1, 1)]
+    stored = msgspec.json.decode(journal.told[1][3], type=Response)
+    assert stored.completion.text == "7"
+
+
+def test_an_answer_bought_before_a_crash_is_not_bought_again() -> None:
+    """It comes back as it was, attempts and latency included."""
+    bought = Response(completion=Completion(text="7"), call=Call(endpoint="a", attempts=3, latency_s=1.5))
+    journal = FakeJournal({(1, 1): msgspec.json.encode(bought)})
+    provider = ScriptedProvider(lambda _, __: answer())
+    assert run_virtual(attempt(caller([provider], journal=journal), job())) == bought
+    assert provider.asked == []
+
+
+def test_a_failure_that_may_pass_asks_for_another_attempt() -> None:
+    """The journal no longer doubts the call, and an event tells of the wait."""
+    journal, events = FakeJournal(), []
+    provider = ScriptedProvider(lambda _, __: busy(retry_after_s=2.0))
+    of = job()
+    again = run_virtual(attempt(caller([provider], journal=journal, events=events), of))
+    assert isinstance(again, Again)
+    assert 2.0 <= again.delay_s <= 2.2
+    assert of.retry_wait_s == again.delay_s
+    assert journal.told[-1] == ("abort", 1, 1)
+    assert [type(event) for event in events] == [CaseRetried]
+
+
+def test_the_last_attempt_gives_up_with_the_failure() -> None:
+    provider = ScriptedProvider(lambda _, __: busy())
+    of = job()
+    of.attempts = 3
+    of.first_sent_s = 0.0
+    outcome = run_virtual(attempt(caller([provider]), of))
+    assert isinstance(outcome, Unanswered)
+    assert (outcome.failure.kind, outcome.failure.status, outcome.call.attempts) == ("server_error", 503, 4)
+
+
+def test_no_attempt_starts_after_the_total_time() -> None:
+    provider = ScriptedProvider(lambda _, __: busy(retry_after_s=50.0))
+    outcome = run_virtual(attempt(caller([provider], total_s=20.0), job()))
+    assert isinstance(outcome, Unanswered)
+
+
+@pytest.mark.parametrize("kind", ["auth", "quota"])
+def test_what_every_case_would_share_stops_the_run(kind: str) -> None:
+    """Instead of failing ten thousand times."""
+    provider = ScriptedProvider(lambda _, __: ProviderError(kind, "no", status=401))  # type: ignore[arg-type]
+    with pytest.raises(StoppedError, match="scripted"):
+        run_virtual(attempt(caller([provider]), job()))
+
+
+def test_a_web_page_as_the_first_answer_is_a_wrong_address() -> None:
+    provider = ScriptedProvider(lambda _, __: WrongAddress("bad_reply", "an HTML page", status=200))
+    with pytest.raises(ConfigError, match="HTML page"):
+        run_virtual(attempt(caller([provider]), job()))
+
+
+def test_a_web_page_after_good_answers_fails_only_its_case() -> None:
+    """The address is right, then."""
+
+    def script(of, _):
+        return answer() if of.seq == 1 else WrongAddress("bad_reply", "an HTML page", status=200)
+
+    async def go() -> Unanswered:
+        one = caller([ScriptedProvider(script)])
+        await attempt(one, job(1))
+        return await attempt(one, job(2))
+
+    assert run_virtual(go()).failure.kind == "bad_reply"
+
+
+def test_the_least_loaded_endpoint_is_asked() -> None:
+    """Four calls at once over two endpoints: two each."""
+
+    async def go() -> list[int]:
+        import asyncio
+
+        providers = [ScriptedProvider(lambda _, __: answer(), name=name) for name in "ab"]
+        one = caller(providers)
+        await asyncio.gather(*(attempt(one, job(seq)) for seq in range(1, 5)))
+        return [provider.most_in_flight for provider in providers]
+
+    assert run_virtual(go()) == [2, 2]
