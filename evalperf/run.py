@@ -28,7 +28,7 @@ from evalperf.interrupt import Interrupt, interruptible
 from evalperf.pipeline.assemble import Parts, open_parts
 from evalperf.records import Case
 from evalperf.report import Report, RunFacts, RunStatus
-from evalperf.results import RejectedLines, RunDirectory, RunInfo, Store, StoreOptions, open_store
+from evalperf.results import Rejected, RejectedLine, RunDirectory, RunInfo, Store, StoreOptions, open_store
 from evalperf.sizing import BATCH_BYTES, batch_size, count_workers
 from evalperf.stats import check_gate_names
 from evalperf.summarise import save_summary, summarise_run
@@ -117,33 +117,33 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
     """The cases that are not done yet, from the input to the files."""
     began_s, cpu_began_s = clock.now(), clock.cpu_s()
     engine = LocalEngine(session.config, workers=session.workers)
-    with RejectedLines(session.directory) as rejected:
-        async with open_store(session.directory, session.info, _store_options(session), bus.emit) as store:
-            bus.emit(_started(session, store))
-            error, interrupt = await _execute(session, engine, store, rejected, bus)
-            status: RunStatus = "complete"
-            if error is not None or interrupt.exit_code is not None:
-                status = "interrupted" if error is None else "failed"
-            else:
-                await store.finish()
-        bus.emit(RunFinished(clock.now(), status))
-        facts = RunFacts(
-            status=status,
-            total=session.inputs.total,
-            rejected=rejected.count,
-            resumed=store.recovered.done,
-            in_doubt=store.recovered.in_doubt,
-            wall_s=clock.now() - began_s,
-            cpu_s=clock.cpu_s() - cpu_began_s,
-            peak_rss_bytes=_peak_rss_bytes(),
-            limited_by=engine.limited_by,
-            synthetic=session.parts.synthetic,
-        )
+    rejected = Rejected(session.directory)
+    async with open_store(session.directory, session.info, _store_options(session), bus.emit) as store:
+        bus.emit(_started(session, store))
+        error, interrupt = await _execute(session, engine, store, rejected, bus)
+        status: RunStatus = "complete"
+        if error is not None or interrupt.exit_code is not None:
+            status = "interrupted" if error is None else "failed"
+        else:
+            await store.finish()
+    bus.emit(RunFinished(clock.now(), status))
+    facts = RunFacts(
+        status=status,
+        total=session.inputs.total,
+        rejected=rejected.count,
+        resumed=store.recovered.done,
+        in_doubt=store.recovered.in_doubt,
+        wall_s=clock.now() - began_s,
+        cpu_s=clock.cpu_s() - cpu_began_s,
+        peak_rss_bytes=_peak_rss_bytes(),
+        limited_by=engine.limited_by,
+        synthetic=session.parts.synthetic,
+    )
     return _Ended(facts=facts, error=error, signal_code=interrupt.exit_code)
 
 
 async def _execute(
-    session: _Session, engine: LocalEngine, store: Store, rejected: RejectedLines, bus: Bus
+    session: _Session, engine: LocalEngine, store: Store, rejected: Rejected, bus: Bus
 ) -> tuple[EvalperfError | None, Interrupt]:
     """What ended the session early, if anything: an error as it was found, or a signal."""
 
@@ -162,16 +162,19 @@ async def _execute(
     return None, interrupt
 
 
-async def _batches(session: _Session, store: Store, rejected: RejectedLines) -> AsyncIterator[list[Case]]:
+async def _batches(session: _Session, store: Store, rejected: Rejected) -> AsyncIterator[list[Case]]:
     """The cases to do; the first ones are held against the prompt before any of them is sent."""
     config = session.config
+    skipped: list[RejectedLine] = []
     reading = read_batches(
         config.cases,
         session.loaded.base_dir,
         max_cases=batch_size(config),
         max_bytes=BATCH_BYTES,
         done=store.is_done,
-        on_reject=rejected.add,
+        on_reject=lambda line: skipped.append(
+            RejectedLine(path=str(line.path), line=line.line, column=line.column, reason=line.reason)
+        ),
     )
     async with aclosing(reading) as batches:
         checked = False
@@ -179,7 +182,12 @@ async def _batches(session: _Session, store: Store, rejected: RejectedLines) -> 
             if not checked:
                 session.parts.prompt.check(batch)
                 checked = True
+            if skipped:
+                await rejected.append(skipped)
+                skipped.clear()
             yield batch
+    if skipped:
+        await rejected.append(skipped)
     if not checked and not store.recovered.done:
         what = ", ".join(config.cases.path) if isinstance(config.cases.path, list) else config.cases.path
         raise InputError(what, "no case to run", hint='is the file empty, or does "cases.where" hold for no line?')

@@ -98,22 +98,22 @@ class Admission:
             if done is not None and not (due := [epoch for epoch in due if not done(seq, epoch)]):
                 self._pass_over(block, at, seq)
                 continue
-            case = self._case(block, at, seq)
+            if isinstance(item, BadRecord):
+                self._refusal.refuse(block, at, item)
+                continue
+            case = self._case(block, at, item)
             if case is None:
                 continue
             self._taken += 1
             for epoch in due:
                 yield case if epoch == 1 else replace(case, epoch=epoch), len(item)
 
-    def _case(self, block: RawRecords, at: int, seq: int) -> Case | None:
-        item = block.items[at]
-        if isinstance(item, BadRecord):
-            self._refusal.refuse(block, at, item)
-            return None
+    def _case(self, block: RawRecords, at: int, raw: bytes) -> Case | None:
+        seq = block.first_seq + at
         try:
-            case = self._parser.parse(item, seq)
+            case = self._parser.parse(raw, seq)
         except BadRecordError as fault:
-            if item.strip():
+            if raw and not raw.isspace():
                 self._refusal.refuse(block, at, fault)
             return None
         if case is None:

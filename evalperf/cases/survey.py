@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 from xxhash import xxh3_128
 
+from evalperf.cases.linecount import LineCounter
 from evalperf.cases.rawrecords import iter_records
 from evalperf.cases.sources import Source, find_sources
 from evalperf.config.model import CasesConfig
 from evalperf.errors import InputError
 from evalperf.lines import DamagedStreamError, compression, iter_pieces
 
-__all__ = ["LINES_PER_OFFSET", "InputFile", "Survey", "survey"]
-
-LINES_PER_OFFSET = 1024
+__all__ = ["InputFile", "Survey", "survey"]
 
 
 class InputFile(Struct, frozen=True, kw_only=True):
@@ -91,7 +89,7 @@ def _survey_file(source: Source, path: Path, max_line_bytes: int, stop: threadin
         if stop.is_set():
             raise InputError(path, "the survey was interrupted")
 
-    counter = _LineCounter()
+    counter = LineCounter()
     try:
         for piece in iter_pieces(path, on_raw=on_raw):
             if source.format == "jsonl":
@@ -100,7 +98,7 @@ def _survey_file(source: Source, path: Path, max_line_bytes: int, stop: threadin
         raise InputError(path, f"{error}, after {counter.lines} whole lines", line=counter.lines + 1) from error
     lines, cases = counter.finish()
     if source.format != "jsonl":
-        lines = cases = sum(len(items) for items, _ in _until(stop, iter_records(source, path, max_line_bytes)))
+        lines = cases = _count_records(source, path, max_line_bytes, stop)
     plain = source.format == "jsonl" and compression(path) is None
     return InputFile(
         path=str(path),
@@ -108,37 +106,14 @@ def _survey_file(source: Source, path: Path, max_line_bytes: int, stop: threadin
         lines=lines,
         cases=cases,
         digest=f"xxh3_128:{digest.hexdigest()}",
-        line_offsets=tuple(counter.offsets) if plain and lines else () if plain else None,
+        line_offsets=tuple(counter.offsets) if plain else None,
     )
 
 
-def _until[T](stop: threading.Event, items: Iterator[T]) -> Iterator[T]:
-    for item in items:
+def _count_records(source: Source, path: Path, max_line_bytes: int, stop: threading.Event) -> int:
+    count = 0
+    for items, _ in iter_records(source, path, max_line_bytes):
+        count += len(items)
         if stop.is_set():
-            return
-        yield item
-
-
-class _LineCounter:
-    """Counts line feeds chunk by chunk, at a tenth of a microsecond a line."""
-
-    def __init__(self) -> None:
-        self.lines = 0
-        self.offsets: list[int] = [0]
-        self._blank = 0
-        self._at = 0  # of the chunk in the file
-        self._tail = b"\n"  # the file's last bytes so far, as far as they may be part of a blank line
-
-    def feed(self, chunk: bytes) -> None:
-        """Counts a chunk."""
-        found = chunk.count(b"\n")
-        self._note_offsets(chunk, found)
-        self._count_blank(chunk)
-        self.lines += found
-        self._at += len(chunk)
-
-    def finish(self) -> tuple[int, int]:
-        """All lines, and those that are not blank."""
-        if self._tail and self._tail != b"\n":
-            ...
-        return self.lines, self.lines - self._blank
+            break
+    return count

@@ -137,13 +137,13 @@ class _Compiler:
         value = node.value
         if isinstance(value, bytes | complex) or value is ...:
             raise self._fault(node, "only texts, numbers, true, false and null")
-        return lambda record: value
+        return lambda _record: value
 
     def _name(self, node: ast.Name) -> _Value:
         name = node.id
         if name in _CONSTANTS:
             constant = _CONSTANTS[name]
-            return lambda record: constant
+            return lambda _record: constant
         if name == "fields":
             return lambda record: record.get("fields", record)
         return lambda record: record.get(name)
@@ -233,7 +233,8 @@ def _member(value: Any, key: Any) -> Any:
 
 
 def _named(value: Any) -> str:
-    return {dict: "an object", list: "a list", str: "a text"}.get(type(value), "no number")
+    kinds: dict[type[Any], str] = {dict: "an object", list: "a list", str: "a text"}
+    return kinds.get(type(value), "something else")
 
 
 def _fault(text: str, column: int, reason: str) -> ConfigError:

@@ -39,7 +39,7 @@ class Commands(TyperGroup):
 
 
 def _write_help(text: str, formatter: HelpFormatter) -> None:
-    paragraphs = inspect.cleandoc(text).split("\n\n")
+    paragraphs = inspect.cleandoc(text).replace("\\b\n", "").split("\n\n")
     kept = ("\b\n" + part if "\n  " in part else part for part in paragraphs)
     formatter.write_paragraph()
     with formatter.indentation():

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from evalperf.cli.console import Session, complain, load, session_of, show, start_logging, write
+from evalperf.cli.console import Session, complain, load, session_of, start_logging, write
 from evalperf.cli.grammar import complete_config
+from evalperf.cli.report import print_report
 
 if TYPE_CHECKING:
     from evalperf.config.load import LoadedConfig
@@ -120,50 +121,40 @@ def run(
       evalperf run eval.json -n 100 --endpoint http://127.0.0.1:8000/v1 --model my-model
       evalperf run eval.json --resume
     """
-    flags = {
-        "limit": limit, "sample": sample, "where": where, "epochs": epochs, "seed": seed,
-        "model": model, "workers": workers, "output": output,
-    }  # fmt: skip
     session = session_of(ctx)
     start_logging(session, quiet=quiet, verbose=verbose)
-    loaded = load(session, config, list(_changes(endpoint, set_ or [], flags)))
+    cases = {"limit": limit, "sample": sample, "where": where, "epochs": epochs, "seed": seed}
+    changes = _changes(endpoint, set_ or [], **cases, model=model, workers=workers, output=output)
+    loaded = load(session, config, list(changes))
     if dry_run:
         write(_plan(loaded, as_json=json))
         return
-    from evalperf.config import environment
-    from evalperf.run import RunOptions
-
-    options = RunOptions(
-        resume=resume,
-        retry_failed=retry_failed,
-        progress="none" if quiet and progress == "auto" else progress,
-        environ=environment(),
-        stderr=sys.stderr,
-    )
-    raise typer.Exit(_execute(session, loaded, options, as_json=json))
+    progress = "none" if quiet and progress == "auto" else progress
+    raise typer.Exit(_execute(session, loaded, _options(resume, retry_failed, progress), as_json=json))
 
 
-def _changes(endpoint: str | None, settings: list[str], flags: dict[str, Any]) -> Iterator[str | Change]:
+def _changes(endpoint: str | None, settings: list[str], **flags: Any) -> Iterator[str | Change]:
     """The flags as changes, in the order in which they win: a flag with a name of its own comes last."""
     from evalperf.config.overrides import Override, Redirect
 
-    places = {
-        "limit": ("cases", "limit"),
-        "sample": ("cases", "sample"),
-        "where": ("cases", "where"),
-        "epochs": ("cases", "epochs"),
-        "seed": ("cases", "seed"),
-        "model": ("provider", "model"),
-        "workers": ("concurrency", "workers"),
-        "output": ("output", "dir"),
-    }
+    sections = {"model": "provider", "workers": "concurrency", "output": "output"}
     if endpoint is not None:
         yield Redirect(endpoint)
     yield from settings
     for name, value in flags.items():
         if value is not None:
             # a path on the command line starts at the working directory, one in the file at the file's folder
-            yield Override(places[name], str(value.absolute()) if isinstance(value, Path) else value, f"--{name}")
+            wanted = str(value.absolute()) if isinstance(value, Path) else value
+            yield Override((sections.get(name, "cases"), "dir" if name == "output" else name), wanted, f"--{name}")
+
+
+def _options(resume: str | None, retry_failed: bool, progress: Progress) -> RunOptions:
+    from evalperf.config import environment
+    from evalperf.run import RunOptions
+
+    return RunOptions(
+        resume=resume, retry_failed=retry_failed, progress=progress, environ=environment(), stderr=sys.stderr
+    )
 
 
 def _execute(session: Session, loaded: LoadedConfig, options: RunOptions, *, as_json: bool) -> int:
@@ -174,9 +165,7 @@ def _execute(session: Session, loaded: LoadedConfig, options: RunOptions, *, as_
     if as_json:
         write(RENDERERS["json"](outcome.report))
     else:
-        from evalperf.report.terminal import ReportView
-
-        show(ReportView(outcome.report))
+        print_report(outcome.report)
     if outcome.error is not None:
         complain(outcome.error, session)
     return outcome.exit_code
@@ -196,6 +185,8 @@ def _plan(loaded: LoadedConfig, *, as_json: bool) -> str | bytes:
 def _lines(value: Any) -> list[str]:
     if isinstance(value, list):
         return [str(item) for item in value] or ["none"]
+    if isinstance(value, str):
+        return value.splitlines() or ["none"]
     if value is None:
         return ["not known"]
     return [f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)]

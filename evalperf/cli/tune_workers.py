@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalperf.cli.console import load, session_of, show, write
+from evalperf.cli.console import load, session_of, write
 from evalperf.cli.grammar import complete_config
 
 if TYPE_CHECKING:
@@ -169,12 +169,14 @@ def probe_screen(machine: Machine, found: Recommendation) -> RenderableType:
 
 
 def _print(json: bool, document: dict[str, Any], screen: RenderableType) -> None:
-    import orjson
-
     if json:
+        import orjson
+
         write(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     else:
-        show(screen)
+        from rich.console import Console
+
+        Console(markup=False, highlight=False, emoji=False).print(screen)
 
 
 def _choice(number: int, bounds: tuple[Bound, ...], binding: Bound) -> dict[str, Any]:
@@ -186,13 +188,14 @@ def _choice(number: int, bounds: tuple[Bound, ...], binding: Bound) -> dict[str,
 
 
 def _machine_lines(machine: Machine) -> list[str]:
-    gib = 1 << 30
+    usable, free = machine.usable_memory_bytes / (1 << 30), machine.free_memory_bytes / (1 << 30)
     quota = "no quota" if machine.cgroup_cpus is None else f"quota {machine.cgroup_cpus:g}"
     limit = "no cgroup limit" if machine.cgroup_memory_bytes is None else "the cgroup's limit"
     files = "any number of" if machine.nofile_soft is None else f"{machine.nofile_soft:,}"
+    cores = f"{machine.usable_cores} physical cores usable"
     lines = [
-        f"CPUs     {machine.cpus}, {machine.affinity_cpus} allowed, {quota}; {machine.usable_cores} physical cores usable",
-        f"memory   {machine.usable_memory_bytes / gib:.1f} GiB ({limit}), {machine.free_memory_bytes / gib:.1f} GiB free",
+        f"CPUs     {machine.cpus}, {machine.affinity_cpus} allowed, {quota}, {cores}",
+        f"memory   {usable:.1f} GiB ({limit}), {free:.1f} GiB free",
         f"files    {files} open at once",
     ]
     if machine.cpu_pressure is not None and machine.cpu_pressure >= _BUSY:

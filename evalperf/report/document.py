@@ -53,8 +53,6 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     """Shares of time, by what held the run back."""
     synthetic: tuple[str, ...] = ()
     """What in these numbers is simulated, in sentences."""
-    sessions: int | None = None
-    """How often the run was started or resumed."""
 
 
 class RunRow(Struct, frozen=True, kw_only=True):
@@ -124,7 +122,6 @@ def build_document(
         "wall_s": facts.wall_s,
         "cpu_s": facts.cpu_s,
         "peak_rss_bytes": facts.peak_rss_bytes,
-        "sessions": facts.sessions,
         "in_doubt": facts.in_doubt,
         "gates": [dict(gate) for gate in gates],
         "synthetic": list(facts.synthetic),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalperf.report.document import Report
-from evalperf.report.text import bytes_text, number, percent, safe, seconds, share_of, time_texts
+from evalperf.report.text import bytes_text, counted, number, percent, safe, seconds, share_of, time_texts
 
 __all__ = [
     "broken_gates",
@@ -31,7 +31,7 @@ def heading(document: Document) -> str:
 def status_text(document: Document) -> str:
     """How many cases in what time, and how it ended."""
     cases, parts = document["cases"], []
-    parts.append(f"{cases['done']:,} case{'' if cases['done'] == 1 else 's'}")
+    parts.append(counted(cases["done"], "case"))
     if document["wall_s"] is not None:
         parts[0] += f" in {seconds(document['wall_s'])}"
     if cases["resumed"]:
@@ -69,7 +69,7 @@ def score_note(score: Mapping[str, Any]) -> str | None:
     """What a scorer's row can't show."""
     notes = []
     if score["unscored"]:
-        notes.append(f"{score['unscored']:,} answers not scored: in no mean")
+        notes.append(f"{counted(score['unscored'], 'answer')} not scored: in no mean")
     if score["answers"] > score["n"]:
         notes.append(f"{score['answers']:,} answers, averaged per case first")
     return "; ".join(notes) or None
@@ -96,9 +96,12 @@ def commands(report: Report) -> list[tuple[str, str]]:
     run = report.document["run"]
     place = report.place or run["dir"]
     lines = [("results", safe(place)), ("report", f"evalperf report {_quoted(place)}")]
+    config = "CONFIG" if report.config_path is None else _quoted(report.config_path)
+    resume = f"evalperf run {config} --resume {_quoted(run['id'])}"
     if report.document["status"] != "complete":
-        config = "CONFIG" if report.config_path is None else _quoted(report.config_path)
-        lines.append(("resume", f"evalperf run {config} --resume {_quoted(run['id'])}"))
+        lines.append(("resume", resume))
+    elif report.document["cases"]["failed"]:
+        lines.append(("try again", f"{resume} --retry-failed"))
     return lines
 
 
@@ -145,7 +148,7 @@ def _tokens(document: Document) -> str | None:
         if usage["cases"] < answered:
             parts.append(f"counted for {usage['cases']:,} of {answered:,} cases")
     if cost is not None:
-        known = "" if document["cost_cases"] >= answered else f" (known for {document['cost_cases']:,} cases)"
+        known = "" if document["cost_cases"] >= answered else f" (known for {counted(document['cost_cases'], 'case')})"
         parts.append(f"${cost:,.4f}{known}")
     return " · ".join(parts) or None
 
@@ -153,15 +156,15 @@ def _tokens(document: Document) -> str | None:
 def _retries(document: Document) -> str | None:
     retries, parts = document["retries"], []
     if retries["cases"]:
-        parts.append(f"{retries['cases']:,} cases tried again, {retries['recovered']:,} of them recovered")
+        parts.append(f"{counted(retries['cases'], 'case')} tried again, {retries['recovered']:,} of them recovered")
     if document["in_doubt"]:
-        parts.append(f"{document['in_doubt']:,} calls in doubt: on the wire when a session died")
+        parts.append(f"{counted(document['in_doubt'], 'call')} in doubt: on the wire when a session died")
     return " · ".join(parts) or None
 
 
 def _input(document: Document) -> str | None:
     rejected = document["cases"]["rejected"]
-    return f"{rejected:,} bad lines skipped (rejected.jsonl)" if rejected else None
+    return f"{counted(rejected, 'bad line')} skipped (rejected.jsonl)" if rejected else None
 
 
 def _process(document: Document) -> str | None:

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -98,14 +99,14 @@ def _head(document: Mapping[str, Any], width: int) -> Iterator[Text]:
 
 def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
     width = max((len(bound(gate)) for gate in gates), default=0)
-    for gate in gates:
+    for label, gate in _once("gates", gates):
         mark = Text("✔ held  ", style="green3") if gate["held"] else Text("✘ broken", style="bold bright_red")
-        yield _label("gate").append(mark).append(f"  {bound(gate):<{width}}  ").append(gate_value(gate), style="bold")
+        yield _label(label).append(mark).append(f"  {bound(gate):<{width}}  ").append(gate_value(gate), style="bold")
 
 
 def _scores(document: Mapping[str, Any]) -> Iterator[Text]:
     scores = document["scores"]
-    width = min(max((len(safe(name)) for name in scores), default=0), 28)
+    width = min(max((cell_len(safe(name)) for name in scores), default=0), 28)
     if scores:
         header = f"{'scores':<{width + 2}}  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  failures as wrong"
         yield Text(header, style="dim")
@@ -133,7 +134,7 @@ def _group_table(by: Mapping[str, Any], name: str) -> Iterator[Text]:
     groups = by["groups"]
     labels = [safe("(none)" if group["value"] is None else group["value"]) for group in groups]
     title = f"{safe(name)} by {safe(by['field'])}"
-    width = min(max(len(text) for text in [*labels, title]), 32)
+    width = min(max(cell_len(text) for text in [*labels, title]), 32)
     header = _column(title, width + 2).append(f"  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  {'failed':>7}")
     header.stylize("dim")
     yield header
@@ -155,16 +156,16 @@ def _facts(document: Mapping[str, Any], width: int) -> Iterator[Text]:
 
 
 def _examples(document: Mapping[str, Any], width: int) -> Iterator[Text]:
-    for case in document["slowest"]:
+    for label, case in _once("slowest", document["slowest"]):
         tries = f"  {case['attempts']} attempts" if case["attempts"] > 1 else ""
-        yield _fit(_label("slowest").append(f"{seconds(case['latency_s']):>8}  {_name(case)}{tries}"), width)
-    for case in document["failing"]:
-        yield _fit(_label("failed").append(f"{_name(case)}  {case['failure']}: {safe(case['message'] or '')}"), width)
+        yield _fit(_label(label).append(f"{seconds(case['latency_s']):>8}  {_name(case)}{tries}"), width)
+    for label, case in _once("failed", document["failing"]):
+        yield _fit(_label(label).append(f"{_name(case)}  {case['failure']}: {safe(case['message'] or '')}"), width)
     for case in document["wrong"]:
         yield _fit(_label("wrong").append(_name(case)), width)
-        for label, key in (("asked", "input"), ("answered", "output"), ("expected", "target")):
+        for part, key in (("asked", "input"), ("answered", "output"), ("expected", "target")):
             if case[key] is not None:
-                yield _fit(Text(f"  {label:<{_LABEL}}", style="dim").append(Text(safe(case[key]), style="none")), width)
+                yield _fit(Text(f"  {part:<{_LABEL}}", style="dim").append(Text(safe(case[key]), style="none")), width)
 
 
 def _notes(document: Mapping[str, Any], width: int) -> Iterator[Text]:
@@ -177,6 +178,12 @@ def _end(report: Report) -> Iterator[Text]:
         yield _label(label).append(text)
     if broken := lines.broken_gates(report.document):
         yield Text(f"✘ {broken}", style="bold bright_red")
+
+
+def _once(label: str, items: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The label with the first item, and none with the others."""
+    for at, item in enumerate(items):
+        yield label if at == 0 else "", item
 
 
 def _name(case: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ __all__ = [
     "ABSENT",
     "bound",
     "bytes_text",
-    "cut",
+    "counted",
     "gate_value",
     "interval_text",
     "number",
@@ -46,11 +46,6 @@ def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def cut(text: str, width: int) -> str:
-    """At most `width` characters, with … where something is missing."""
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
-
-
 def score(value: float | None) -> str:
     """A mean, to three decimals where it is below 100."""
     if value is None:
@@ -70,6 +65,11 @@ def number(value: float | None) -> str:
     if isinstance(value, int) or value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 case`, `2,000 cases`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def percent(share: float) -> str:

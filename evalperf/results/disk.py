@@ -1,8 +1,9 @@
 """The calls to the operating system behind every file of a run, so that a simulated disk can stand in for them.
 
-A name that was created, renamed or removed survives a power cut only after `sync_folder` of its folder; bytes only after
-`datasync`. A `write` may be short, also on a full disk, and a kill may tear it: nothing here hides that.
+A name that was created, renamed or removed survives a power cut only after `sync_folder` of its folder, bytes only
+after `datasync`. A `write` may be short, also on a full disk, and a kill may tear it: nothing here hides that.
 """
+# ruff: noqa: D102 - `Disk` says what needs saying; the rest is in the names
 
 from __future__ import annotations
 

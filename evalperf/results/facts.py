@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evalperf.results.disk import Disk, read_file, write_file
-from evalperf.results.frames import ABORT, BASE, DOUBT, INTENT, RESPONSE, Frame, decode_frames, encode_frame
+from evalperf.results.frames import ABORT, BASE, DOUBT, INTENT, RESPONSE, TALLY, Frame, decode_frames, encode_frame
 
 __all__ = ["Facts", "carry_over", "journal_name", "journal_number", "read_facts"]
 
@@ -41,9 +41,15 @@ class Facts:
         """Cases of which something is known."""
         return self.responses.keys() | {key for key, _, _ in self.doubts}
 
+    def emptied(self) -> Facts:
+        """Only the tally is left."""
+        empty = Facts()
+        empty.ever_in_doubt = self.ever_in_doubt
+        return empty
+
     def frames(self) -> list[Frame]:
         """All of it, for a new journal."""
-        frames = [Frame(BASE, self.ever_in_doubt)]
+        frames = [Frame(BASE, 0), Frame(TALLY, self.ever_in_doubt)]
         frames += [frame for calls in self.responses.values() for frame in calls.values()]
         for (key, call, attempt), count in self.doubts.items():
             frames += [Frame(DOUBT, key, call, attempt)] * count
@@ -69,8 +75,9 @@ def read_facts(disk: Disk, folder: Path, is_done: Callable[[int], bool]) -> tupl
     for number in numbers:
         for frame in decode_frames(read_file(disk, folder / journal_name(number))):
             if frame.kind == BASE:  # all before it is in this journal again
-                facts, intents = Facts(), Counter()
-                facts.ever_in_doubt = frame.key
+                facts, intents = facts.emptied(), Counter()
+            elif frame.kind == TALLY:
+                facts.ever_in_doubt = max(facts.ever_in_doubt, frame.key)
             elif not is_done(frame.key):
                 _learn(frame, facts, intents)
     new = +intents  # an answer without its intent (its frame was damaged) is not an answer to another call
@@ -93,7 +100,7 @@ def _learn(frame: Frame, facts: Facts, intents: Counter[Identity]) -> None:
 
 
 def carry_over(disk: Disk, folder: Path, facts: Facts, numbers: list[int]) -> int:
-    """Puts the facts into one new journal and removes the old ones; the new one's number.
+    """Puts the facts into one new journal, removes the old ones, and says the new one's number.
 
     It gets its name only when it is whole and on disk, and it says that it stands for those before it: a kill at any
     point leaves either the old journals or the new one in force, never both.

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-__all__ = ["ABORT", "BASE", "DOUBT", "INTENT", "RESPONSE", "Frame", "decode_frames", "encode_frame"]
+__all__ = ["ABORT", "BASE", "DOUBT", "INTENT", "RESPONSE", "TALLY", "Frame", "decode_frames", "encode_frame"]
 
 INTENT = 1
 """A call is about to be made."""
@@ -25,7 +25,9 @@ ABORT = 3
 DOUBT = 4
 """An earlier process made it, and nobody knows what became of it."""
 BASE = 5
-"""First in a journal that recovery wrote: it stands for all journals before it. The key counts the calls ever in doubt."""
+"""First in a journal that recovery wrote: it stands for all journals before it."""
+TALLY = 6
+"""Its key counts the calls of the run that ever were in doubt; the highest one holds."""
 
 MAGIC = b"\xe5EPJ"
 _HEAD = struct.Struct("<4sII")
@@ -69,6 +71,7 @@ def _end(data: bytes, offset: int) -> int | None:
     start = offset + _HEAD.size
     if start > len(data):
         return None
+    size: int
     _, size, check = _HEAD.unpack_from(data, offset)
     body = memoryview(data)[start : start + size]
     if size < _BODY.size or len(body) < size or zlib.crc32(body) != check:

@@ -30,19 +30,11 @@ class Intake:
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._error: BaseException | None = None
+        self.full = False
+        """Whether a producer has to call `room` first; one oversized row may always pass alone."""
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    @property
-    def full(self) -> bool:
-        """Whether a producer has to wait; one oversized row may always pass alone."""
-        return len(self._rows) >= self._max_rows or self._bytes >= self._max_bytes
-
-    @property
-    def error(self) -> BaseException | None:
-        """What the consumer died of."""
-        return self._error
 
     async def room(self) -> None:
         """Waits while it is full; raises what the consumer died of."""
@@ -59,7 +51,11 @@ class Intake:
         self._bytes += size_bytes
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._batch_s, self._fall_due)
-        if len(self._rows) == self._batch_rows or self.full:
+        waiting = len(self._rows)
+        if waiting >= self._max_rows or self._bytes >= self._max_bytes:
+            self.full = True
+            self._wake()
+        elif waiting == self._batch_rows:
             self._wake()
 
     async def take(self) -> list[Row]:
@@ -69,6 +65,7 @@ class Intake:
             await self._ready
         rows, self._rows = self._rows, []
         self._bytes = 0
+        self.full = self._error is not None
         self._due = False
         if self._timer is not None:
             self._timer.cancel()
@@ -84,6 +81,7 @@ class Intake:
     def break_(self, error: BaseException) -> None:
         """The consumer has died: every producer gets the error."""
         self._error = error
+        self.full = True
         self._let_in()
 
     def _fall_due(self) -> None:

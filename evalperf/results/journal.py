@@ -18,7 +18,7 @@ from evalperf.results.append import AppendFile, Reserve, recover_sync, unwritabl
 from evalperf.results.disk import Disk
 from evalperf.results.done import key_of
 from evalperf.results.facts import Facts, journal_name
-from evalperf.results.frames import ABORT, INTENT, RESPONSE, Frame, encode_frame
+from evalperf.results.frames import ABORT, INTENT, RESPONSE, TALLY, Frame, encode_frame
 
 __all__ = ["Journal"]
 
@@ -63,8 +63,10 @@ class Journal:
         self._reserve = reserve
         self._recorded = facts.responses
         self._number = number
+        self._tally = facts.ever_in_doubt
         self._current = _File(self._create(), facts.keys())
         self._old: list[_File] = []
+        self._delayed: list[bytes] = []  # frames not yet written
         self._waiters: list[asyncio.Future[None]] = []  # intents that wait for the next sync
         self._wake: asyncio.Future[None] | None = None  # the committer, when it waits
         self._due: asyncio.TimerHandle | None = None  # the sync that the last answers wait for
@@ -80,26 +82,25 @@ class Journal:
         if self._reserve.used:
             raise OutputError(self._folder, "the disk is full", hint="free space, then continue with --resume")
         key = key_of(seq, epoch, self._epochs)
-        self._append(Frame(INTENT, key, call, attempt, request_hash))
-        if self._durable:
+        frame = Frame(INTENT, key, call, attempt, request_hash)
+        if not self._durable:
+            self._append(frame)
+        else:
+            self._delay(frame)
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             self._notify()
             await waiter
 
-    def response(self, seq: int, epoch: int, call: int, attempt: int, request_hash: bytes, payload: bytes) -> None:
+    def response(self, seq: int, epoch: int, call: int, attempt: int, request_hash: bytes, payload: bytes) -> None:  # noqa: PLR0917
         """The answer survives the death of the process; within 50 ms, a power cut, too."""
         self._append(Frame(RESPONSE, key_of(seq, epoch, self._epochs), call, attempt, request_hash, payload))
-        if self._durable:
-            self._frames += 1
-            if self._frames >= SYNC_AFTER_FRAMES:
-                self._notify()
-            elif self._due is None:
-                self._due = asyncio.get_running_loop().call_later(SYNC_AFTER_S, self._notify)
+        self._sync_soon()
 
     def abort(self, seq: int, epoch: int, call: int, attempt: int) -> None:
         """The call was not made, or ended without an answer that costs anything: it is no longer in doubt."""
-        self._append(Frame(ABORT, key_of(seq, epoch, self._epochs), call, attempt))
+        self._delay(Frame(ABORT, key_of(seq, epoch, self._epochs), call, attempt))
+        self._sync_soon()
 
     def recorded(self, seq: int, epoch: int, call: int, request_hash: bytes) -> bytes | None:
         """The answer that an earlier process got to the very same request."""
@@ -115,7 +116,7 @@ class Journal:
         if self._error is not None:
             raise self._error
         file = self._current.file
-        if self._durable and file.synced < file.size:
+        if self._durable and (self._delayed or file.synced < file.size):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             self._notify()
@@ -153,6 +154,8 @@ class Journal:
             if self._due is not None:
                 self._due.cancel()
             self._current.file.close()
+            if not self._current.keys and not self._tally and self._error is None:
+                self._disk.remove(self._current.file.path)
 
     def remove_files(self) -> None:
         """Every case is done: nothing is left to say. Only after `commit` has ended."""
@@ -161,14 +164,31 @@ class Journal:
 
     # inside ----------------------------------------------------------------------------------------------------------
 
-    def _append(self, frame: Frame) -> None:
+    def _delay(self, frame: Frame) -> None:
+        """Written with the next answer or before the next sync: nothing acts on it before."""
         if self._error is not None:
             raise self._error
+        self._delayed.append(encode_frame(frame))
+        self._current.keys.add(frame.key)
+
+    def _append(self, frame: Frame) -> None:
+        self._delay(frame)
+        self._write_delayed()
+
+    def _write_delayed(self) -> None:
+        data = b"".join(self._delayed)
         try:
-            self._current.file.append(encode_frame(frame))
+            self._current.file.append(data)
         except OSError as error:
             raise unwritable(self._current.file.path, error) from error
-        self._current.keys.add(frame.key)
+        self._delayed.clear()
+
+    def _sync_soon(self) -> None:
+        self._frames += 1
+        if self._frames >= SYNC_AFTER_FRAMES:
+            self._notify()
+        elif self._due is None:
+            self._due = asyncio.get_running_loop().call_later(SYNC_AFTER_S, self._notify)
 
     def _notify(self) -> None:
         self._work = True
@@ -203,6 +223,8 @@ class Journal:
             await self._run(lambda: self._remove(finished))
 
     async def _sync_current(self) -> None:
+        if self._delayed:
+            self._write_delayed()
         file = self._current.file
         size = file.size
         if not self._durable or file.synced == size:
@@ -244,7 +266,10 @@ class Journal:
 
     def _create_next(self) -> AppendFile:
         self._number += 1
-        return self._create()
+        file = self._create()
+        if self._tally:
+            file.append(encode_frame(Frame(TALLY, self._tally)))
+        return file
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

@@ -15,13 +15,16 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 
 try:
-    from isal import isal_zlib
+    from isal import isal_zlib as fast_zlib
+    from isal.isal_zlib import IsalError as InflateError
 except ImportError:  # no wheel for this platform: the standard library writes the same format, slower
-    isal_zlib = None  # type: ignore[assignment,unused-ignore]
+    fast_zlib = None
+    InflateError = zlib.error
 
 from evalperf.errors import DamageError
 
@@ -96,7 +99,7 @@ def unpack_rows(member: bytes, header: Header) -> bytes:
     check, size = _TRAILER.unpack_from(member, end)
     try:
         rows = _inflate(member[header.body_offset : end])
-    except (zlib.error, *_INFLATE_ERRORS) as error:
+    except (zlib.error, InflateError) as error:
         raise DamageError(f"can't be decompressed: {error}") from error
     if zlib.crc32(rows) != check or len(rows) & _U32_MASK != size:
         raise DamageError("its rows differ from their checksum")
@@ -132,21 +135,14 @@ def unpack_keys(packed: bytes) -> list[int]:
     return keys
 
 
-if isal_zlib is None:
-    _INFLATE_ERRORS: tuple[type[Exception], ...] = ()
+def _deflate(rows: bytes, level: int) -> bytes:
+    packer = zlib.compressobj(max(level, 1), zlib.DEFLATED, -15) if fast_zlib is None else _fast_packer(level)
+    return packer.compress(rows) + packer.flush()
 
-    def _deflate(rows: bytes, level: int) -> bytes:
-        packer = zlib.compressobj(max(level, 1), zlib.DEFLATED, -15)
-        return packer.compress(rows) + packer.flush()
 
-    def _inflate(body: bytes) -> bytes:
-        return zlib.decompress(body, -15)
-else:
-    _INFLATE_ERRORS = (isal_zlib.IsalError,)
+def _fast_packer(level: int) -> Any:
+    return fast_zlib.compressobj(level, fast_zlib.DEFLATED, -15)
 
-    def _deflate(rows: bytes, level: int) -> bytes:
-        packer = isal_zlib.compressobj(level, isal_zlib.DEFLATED, -15)
-        return packer.compress(rows) + packer.flush()
 
-    def _inflate(body: bytes) -> bytes:
-        return isal_zlib.decompress(body, -15)
+def _inflate(body: bytes) -> bytes:
+    return (fast_zlib or zlib).decompress(body, -15)

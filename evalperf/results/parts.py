@@ -115,7 +115,7 @@ class PartWriter:
             yield from self._split(rows[start : start + count])
 
     def _split(self, rows: list[Row]) -> Iterator[bytes]:
-        data = encode_rows(result for _, result in rows)
+        data = encode_rows([result for _, result in rows])
         if len(data) > MEMBER_BYTES and len(rows) > 1:
             half = len(rows) // 2
             yield from self._split(rows[:half])

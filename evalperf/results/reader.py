@@ -127,15 +127,17 @@ class _Reading:
             return self._disk.open_read(part.with_name(part_name(number, sealed=True)))
 
     def _read_member(self, part: Path, fd: int, found: Found) -> Iterator[Result]:
-        new = [self._seen.add(key) for key in found.header.keys()]
+        keys = found.header.keys()
+        new = [self._seen.add(key) for key in keys]
         try:
             rows = decode_rows(read_member(lambda size, offset: self._disk.read(fd, size, offset), found))
-            if len(rows) != len(new):
-                raise DamageError(f"{len(rows)} rows where its header says {len(new)}")
         except (DamageError, msgspec.MsgspecError, ValueError) as error:
             self._report(part, found.offset, found.header.size_bytes, sum(new), str(error))
             return
-        if all(new):
+        if len(rows) != len(new):
+            reason = f"{len(rows)} rows where its header says {len(new)}"
+            self._report(part, found.offset, found.header.size_bytes, sum(new), reason)
+        elif all(new):
             yield from rows
         else:
             yield from (row for row, is_new in zip(rows, new, strict=True) if is_new)

@@ -68,7 +68,7 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
     if options.journal:
         disk.make_folder(directory.journal)
         facts, numbers = read_facts(disk, directory.journal, done.__contains__)
-        number = carry_over(disk, directory.journal, facts, numbers) + 1
+        number = carry_over(disk, directory.journal, facts, numbers)
     report = Recovered(
         done=len(done),
         failed=failed.count_beyond(ok),

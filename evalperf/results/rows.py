@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -19,19 +19,12 @@ _FOREIGN = (UnicodeError, OverflowError, RecursionError, TypeError, ValueError)
 """What msgspec raises for lone surrogates, nesting without end and values that have no JSON."""
 
 
-def encode_rows(results: Iterable[Result]) -> bytes:
+def encode_rows(results: Sequence[Result]) -> bytes:
     """One line each, UTF-8; lone surrogates are written as escapes, NaN and infinities as null."""
-    buffer = bytearray()
-    encode_into = _encoder.encode_into
-    for result in results:
-        start = len(buffer)
-        try:
-            encode_into(result, buffer, start)
-        except _FOREIGN:
-            del buffer[start:]
-            buffer += _encode_foreign(result)
-        buffer.append(10)
-    return bytes(buffer)
+    try:
+        return _encoder.encode_lines(results)
+    except _FOREIGN:
+        return b"".join(_encode_row(result) + b"\n" for result in results)
 
 
 def decode_rows(rows: bytes) -> list[Result]:
@@ -47,6 +40,13 @@ def _decode_line(line: bytes) -> Result:
         return _decoder.decode(line)
     except msgspec.DecodeError:
         return msgspec.convert(json.loads(line), type=Result)
+
+
+def _encode_row(result: Result) -> bytes:
+    try:
+        return _encoder.encode(result)
+    except _FOREIGN:
+        return _encode_foreign(result)
 
 
 def _encode_foreign(result: Result) -> bytes:

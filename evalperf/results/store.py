@@ -94,7 +94,7 @@ class Store:
         A second result of the same case is a bug of the caller: ValueError.
         """
         intake = self._intake
-        if intake.full or intake.error is not None:
+        if intake.full:
             await intake.room()
         key = (result.seq - 1) * self._epochs + result.epoch - 1
         if not self._taken.add(key):

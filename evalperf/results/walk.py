@@ -91,9 +91,9 @@ def _next_member(read_at: ReadAt, start: int, size: int, *, bodies: bool) -> int
             continue
         offset = start + at
         header = _header(read_at, offset)
-        if header is not None and offset + header.size_bytes <= size:
-            if not bodies or _sound(read_at, offset, header):
-                return offset
+        whole = header is not None and offset + header.size_bytes <= size
+        if header is not None and whole and (not bodies or _sound(read_at, offset, header)):
+            return offset
         start = offset + 1
     return size
 
@@ -103,11 +103,8 @@ def _is_torn(read_at: ReadAt, offset: int, size: int) -> bool:
     start = read_at(HEADER_GUESS, offset)
     if start[: len(MAGIC)] == MAGIC[: len(start)]:
         needed = header_size(start)
-        return (
-            needed is None
-            or size - offset < max(needed, FIXED_BYTES)
-            or parse_header(read_at(needed, offset)) is not None
-        )
+        cut_header = needed is None or size - offset < max(needed, FIXED_BYTES)
+        return cut_header or _header(read_at, offset) is not None
     while offset < size:
         block = read_at(BLOCK_BYTES, offset)
         if block.count(0) != len(block):

@@ -24,14 +24,14 @@ _MAX_EXPONENT: Final = 400  # beyond a float's range; 1e999999999 as an exact nu
 
 _NUMBER: Final = re.compile(
     r"""
-    (?=[-+\u2212\ufe63\uff0d\\$€£¥₹\uff04\uffe5\d.\u00bc-\u00be\u2150-\u215e])  # for speed: most characters start nothing
+    (?=[-+\u2212\ufe63\uff0d\\$€£¥₹\uff04\uffe5\d.\u00bc-\u00be\u2150-\u215e])  # for speed: few characters start one
     (?<![A-Za-z_\d])(?<!\d\.)                                   # not the 2 of H2O, not the 3 of 1.2.3
     (?:(?<![)\]])(?P<sign>[-+\u2212\ufe63\uff0d]))?             # the minus of 16-3 is none, nor that of (5)-3
     (?:\\?[$€£¥₹\uff04\uffe5]\s?(?P<inner_sign>[-\u2212])?)?
     (?:
-      \\[dt]?frac\{\s*(?P<tex_over>\d+)\s*\}\{\s*(?P<tex_under>0*[1-9]\d*)\s*\}
-    | (?:(?P<whole>\d+)\s?)?(?P<vulgar>[\u00bc-\u00be\u2150-\u215e])
-    | (?:(?P<mixed>\d+)[ ])?(?P<over>\d+)[/\u2044](?P<under>0*[1-9]\d*)(?![\d/\u2044]|\.\d)
+      (?:(?P<whole>\d+)\s?)?
+      (?:(?P<vulgar>[\u00bc-\u00be\u2150-\u215e]) | \\[dt]?frac\{(?P<tex_over>\d+)\}\{(?P<tex_under>0*[1-9]\d*)\})
+    | (?<!\d[/\u2044])(?:(?P<mixed>\d+)[ ])?(?P<over>\d+)[/\u2044](?P<under>0*[1-9]\d*)(?![\d/\u2044]|\.\d)
     | (?P<digits>
         (?: \d{1,3}(?:[,\u00a0\u2009\u202f']\d{3})+(?!\d)       # 1,234,567
           | \d{1,2}(?:,\d{2})+,\d{3}(?!\d)                      # 12,34,567
@@ -75,7 +75,8 @@ def find_number(
     only if no letter, digit or bracket stands right before it, so that `16-3` is 16 and 3. Digits that follow a Latin
     letter (`H2O`, `m2`) are not a number; letters may follow (`5km`).
 
-    Not read: decimal commas, spelt-out numbers, `5k`, numbers of more than 400 digits or with an exponent beyond 400.
+    Not read: decimal commas, plain spaces between thousands, spelt-out numbers, `5k`, numbers of more than 400 digits
+    or with an exponent beyond 400.
     Weakness: `1,234` in a list without spaces is one number, and a rating `7/10` is a fraction.
     """
     if marker is not None:
@@ -180,9 +181,10 @@ def _decimal(digits: str, exponent: str | None) -> int | Decimal | None:
 
 
 def _fraction(match: re.Match[str]) -> Fraction:
+    if match["over"] is not None:
+        return Fraction(int(match["over"]), int(match["under"])) + int(match["mixed"] or 0)
     if match["vulgar"] is not None:
         over, under = unicodedata.normalize("NFKC", match["vulgar"]).split("\u2044")
-        return Fraction(int(over), int(under)) + int(match["whole"] or 0)
-    if match["tex_over"] is not None:
-        return Fraction(int(match["tex_over"]), int(match["tex_under"]))
-    return Fraction(int(match["over"]), int(match["under"])) + int(match["mixed"] or 0)
+    else:
+        over, under = match["tex_over"], match["tex_under"]
+    return Fraction(int(over), int(under)) + int(match["whole"] or 0)

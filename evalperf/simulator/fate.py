@@ -42,7 +42,7 @@ def decide(options: SimulatorOptions, content: int, times_asked: int) -> Fate:
 
 
 def _uniform(bits64: int) -> float:
-    return ((bits64 >> (64 - _BITS)) + 0.5) / 2**_BITS
+    return math.ldexp((bits64 >> (64 - _BITS)) + 0.5, -_BITS)
 
 
 def _fault(options: SimulatorOptions, u: float) -> Fault | None:

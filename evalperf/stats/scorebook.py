@@ -74,8 +74,9 @@ class Scorebook:
             groups = {label: group.copy() for label, group in groups.items()}
             for epochs in self._open.values():
                 _fold_case(epochs, table, groups)
-        grouping = self._grouping(groups, order) if self.by is not None else None
-        return table.summary(order), grouping
+        scores = table.summary(order)
+        grouping = self._grouping(groups, tuple(scores)) if self.by is not None else None
+        return scores, grouping
 
     def _add_epoch(self, seq: int, epoch: Epoch) -> None:
         epochs = self._open.setdefault(seq, [])

@@ -159,17 +159,17 @@ def _endpoint_bounds(machine: Machine, max_workers: int, bytes_per_case: int) ->
         Bound(
             "cpu",
             _ENDPOINT_WORKERS_PER_CPU * cpus,
-            f"{_ENDPOINT_WORKERS_PER_CPU} for each of {_count(cpus, 'logical CPU')}, until the endpoint is measured",
+            f"{_ENDPOINT_WORKERS_PER_CPU} for each of {_count(cpus, 'logical CPU')}, until measured",
         ),
         Bound(
             "memory",
             max(1, int(_MEMORY_SHARE * free / bytes_per_case)),
-            f"a quarter of {free / GIB:.1f} GiB free, at {bytes_per_case / 1024:.0f} KiB for a case in flight",
+            f"a quarter of {free / GIB:.1f} GiB free, {bytes_per_case / 1024:.0f} KiB a case",
         ),
-        Bound("max_workers", max_workers, "what the configuration allows (concurrency.max_workers)"),
+        Bound("max_workers", max_workers, "concurrency.max_workers of the configuration"),
     ]
     if machine.nofile_soft is not None:
-        why = f"{machine.nofile_soft:,} file descriptors (ulimit -n) less {_RESERVED_FDS} kept free"
+        why = f"{machine.nofile_soft:,} file descriptors (ulimit -n), {_RESERVED_FDS} kept free"
         bounds.append(Bound("fd", max(1, machine.nofile_soft - _RESERVED_FDS), why))
     return tuple(bounds)
 

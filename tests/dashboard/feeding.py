@@ -159,7 +159,9 @@ def a_run(cases: int = 1_368, seed: int = 7) -> Iterator[Event]:
             yield Throttled(at_s, endpoint, "requests_per_minute", 0.3)
         yield CaseFinished(at_s, _drawn_result(seq, endpoint, drawn))
         if seq % 20 == 0:
-            yield sampled(at_s, cpu_share=0.3 + drawn.random() / 10, limited_by="rate_limit" if seq % 80 == 0 else "server")
+            yield sampled(
+                at_s, cpu_share=0.3 + drawn.random() / 10, limited_by="rate_limit" if seq % 80 == 0 else "server"
+            )
             yield MemberWritten(at_s, 20, 5_000)
         if seq % 400 == 0:
             yield Noticed(at_s, "warning", "eu.gateway.example answers slowly")

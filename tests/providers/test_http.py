@@ -22,18 +22,6 @@ from evalperf.providers.http import HttpTransport
 from evalperf.providers.transport import HttpLimits
 from tests.support.http_server import Action, Script, http_reply, scripted_server
 
-class _RunPolicy(asyncio.DefaultEventLoopPolicy):
-    def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        return clock.new_event_loop()
-
-
-@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, _RunPolicy], ids=["asyncio", "uvloop"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    """The loop of a run and the plain one: their sockets fail in different words."""
-    policy: asyncio.AbstractEventLoopPolicy = request.param()
-    return policy
-
-
 LIMITS = HttpLimits(connect_s=1, attempt_s=0.3, idle_s=0.1, max_reply_bytes=1_000_000)
 PATIENT = HttpLimits(connect_s=5, attempt_s=20, idle_s=20, max_reply_bytes=1_000_000)
 
@@ -328,3 +316,33 @@ async def test_a_closed_transport_fails_like_a_connection() -> None:
         with pytest.raises(ProviderError) as caught:
             await client.post(server.url, b"{}")
     assert caught.value.kind == "connection"
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        (_endless_body, "bad_reply"),
+        (_drip, "timeout"),
+        (_silence, "timeout"),
+        (_stall, "timeout"),
+        (_reset, "connection"),
+        (_hang_up, "connection"),
+        (_hang_up_in_body, "connection"),
+    ],
+)
+def test_the_loop_of_a_run_fails_in_the_same_way(action: Action, kind: str) -> None:
+    """uvloop's sockets are its own."""
+    with asyncio.Runner(loop_factory=clock.new_event_loop) as runner:
+        assert runner.run(failure(action, LIMITS)).kind == kind
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_loop_of_a_run_knows_a_dead_port(scheme: str) -> None:
+    async def call() -> None:
+        async with scripted_server(b"") as server:
+            dead = server.url.replace("http", scheme, 1)
+        async with transport() as client:
+            await client.post(dead, b"{}")
+
+    with asyncio.Runner(loop_factory=clock.new_event_loop) as runner, pytest.raises(Unreachable, match="refused"):
+        runner.run(call())

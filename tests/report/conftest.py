@@ -73,7 +73,6 @@ FACTS = RunFacts(
     peak_rss_bytes=93_000_000,
     limited_by={"server": 0.91, "rate_limit": 0.09},
     synthetic=("The endpoint is simulated.",),
-    sessions=1,
 )
 
 

@@ -39,7 +39,12 @@ def test_a_metric_is_a_path_in_the_scores_or_the_document(metric, value):
 
 @pytest.mark.parametrize(
     ("low", "high", "held", "reason"),
-    [(0.75, None, True, None), (None, 0.75, True, None), (0.8, None, False, "below 0.8"), (None, 0.7, False, "above 0.7")],
+    [
+        (0.75, None, True, None),
+        (None, 0.75, True, None),
+        (0.8, None, False, "below 0.8"),
+        (None, 0.7, False, "above 0.7"),
+    ],
 )
 def test_bounds_are_inclusive(low, high, held, reason):
     [gate] = evaluate_gates(DOCUMENT, [Gate(metric="exact.mean", min=low, max=high)])

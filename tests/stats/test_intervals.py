@@ -110,4 +110,6 @@ def test_published_verdicts_get_their_wilson_intervals():
     shares = [number for number in json.loads(DATA.read_bytes())["numbers"] if "wilson_95" in number]
     assert len(shares) > 3
     for share in shares:
-        assert wilson_interval(share["k"], share["n"]) == pytest.approx(tuple(share["wilson_95"]), abs=1e-12), share["id"]
+        assert wilson_interval(share["k"], share["n"]) == pytest.approx(tuple(share["wilson_95"]), abs=1e-12), share[
+            "id"
+        ]

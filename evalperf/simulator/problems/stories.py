@@ -65,15 +65,21 @@ def steps(rng: Random) -> tuple[str, int]:
                 a - b + c,
             ),
             (
-                f"{who} buys {d} boxes with {b} {thing} each and loses {c % b} {thing}. {left}",
-                d * b - c % b,
+                f"{who} buys {d} boxes with {b} {thing} each and loses {d} {thing}. {left}",
+                d * b - d,
             ),
             (
-                f"{who} has {a} {thing} and {other} has {b} {thing}. {who} gives {c} {thing} to {other}. How many {thing} does {other} have now?",
+                (
+                    f"{who} has {a} {thing} and {other} has {b} {thing}. {who} gives {c} {thing} to {other}. "
+                    f"How many {thing} does {other} have now?"
+                ),
                 b + c,
             ),
             (
-                f"{who} picked {a} {thing} in the morning and {b} {thing} in the afternoon. {who} then ate {d} of them. {remain}",
+                (
+                    f"{who} picked {a} {thing} in the morning and {b} {thing} in the afternoon. "
+                    f"{who} then ate {d} of them. {remain}"
+                ),
                 a + b - d,
             ),
             (
@@ -81,7 +87,10 @@ def steps(rng: Random) -> tuple[str, int]:
                 a - b + c - d,
             ),
             (
-                f"{who} has {2 * a} {thing}. Half of them are red and {b} are blue. How many {thing} are neither red nor blue?",
+                (
+                    f"{who} has {2 * a} {thing}. Half of them are red and {b} are blue. "
+                    f"How many {thing} are neither red nor blue?"
+                ),
                 a - b,
             ),
         ]
@@ -109,15 +118,24 @@ def distractors(rng: Random) -> tuple[str, int]:
                 a + b,
             ),
             (
-                f"{who} lives at number {age}. {who} has {a} {thing}, and {other} has {b} {thing} and {c} {noise}. How many {thing} do they have altogether?",
+                (
+                    f"{who} lives at number {age}. {who} has {a} {thing}, and {other} has {b} {thing} and {c} {noise}. "
+                    f"How many {thing} do they have altogether?"
+                ),
                 a + b,
             ),
             (
-                f"{who} walks {c} km to school every day. {who} found {a} {thing} and gave {b} {thing} to {other}. {left}",
+                (
+                    f"{who} walks {c} km to school every day. {who} found {a} {thing} and gave {b} {thing} to {other}. "
+                    f"{left}"
+                ),
                 a - b,
             ),
             (
-                f"{who} bought {a} {thing}. {b} of the {c + b} {noise} in the shop were broken. How many {thing} did {who} buy?",
+                (
+                    f"{who} bought {a} {thing}. {b} of the {c + b} {noise} in the shop were broken. "
+                    f"How many {thing} did {who} buy?"
+                ),
                 a,
             ),
         ]
@@ -138,11 +156,17 @@ def shopping(rng: Random) -> tuple[str, Fraction]:
         [
             (f"{who} buys {n} {first} at ${float(p):.2f} each. How much does {who} pay?", total),
             (
-                f"{who} buys {n} {first} at ${float(p):.2f} each and {m} {second} at ${float(q):.2f} each. How much does {who} pay in total?",
+                (
+                    f"{who} buys {n} {first} at ${float(p):.2f} each and {m} {second} at ${float(q):.2f} each. "
+                    f"How much does {who} pay in total?"
+                ),
                 total + m * q,
             ),
             (
-                f"{who} buys {n} {first} for ${float(p):.2f} each and pays with a ${note} note. How much change does {who} get?",
+                (
+                    f"{who} buys {n} {first} for ${float(p):.2f} each and pays with a ${note} note. "
+                    f"How much change does {who} get?"
+                ),
                 note - total,
             ),
             (f"One of the {first} costs ${float(p):.2f}. How much do {n} of them cost?", total),
@@ -169,11 +193,17 @@ def travel(rng: Random) -> tuple[str, Fraction]:
             ),
             (f"A {vehicle} travels {speed * hours} km at {speed} km/h. How many hours does it take?", Fraction(hours)),
             (
-                f"A {vehicle} travels at {speed} km/h for {hours} hours and {minutes} minutes. How far does it travel, in kilometres?",
+                (
+                    f"A {vehicle} travels at {speed} km/h for {hours} hours and {minutes} minutes. "
+                    "How far does it travel, in kilometres?"
+                ),
                 speed * (hours + Fraction(minutes, 60)),
             ),
             (
-                f"A {vehicle} leaves at {hours}:{minutes} and travels for 2 hours and 10 minutes. How many minutes after {hours} o'clock does it arrive?",
+                (
+                    f"A {vehicle} leaves at {hours}:{minutes} and travels for 2 hours and 10 minutes. "
+                    f"How many minutes after {hours} o'clock does it arrive?"
+                ),
                 Fraction(minutes + 130),
             ),
         ]
@@ -200,11 +230,17 @@ def comparisons(rng: Random) -> tuple[str, int]:
                 a * times,
             ),
             (
-                f"{who} has {a} {thing}. {other} has twice as many {thing} as {who}. How many {thing} do they have together?",
+                (
+                    f"{who} has {a} {thing}. {other} has twice as many {thing} as {who}. "
+                    f"How many {thing} do they have together?"
+                ),
                 3 * a,
             ),
             (
-                f"{who} has {a + b} {thing} and {other} has {a} {thing}. How many more {thing} does {who} have than {other}?",
+                (
+                    f"{who} has {a + b} {thing} and {other} has {a} {thing}. "
+                    f"How many more {thing} does {who} have than {other}?"
+                ),
                 b,
             ),
             (

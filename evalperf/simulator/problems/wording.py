@@ -10,10 +10,10 @@ NAMES = ("Ada", "Ben", "Chidi", "Dana", "Emre", "Farah", "Goran", "Hana", "Ivo",
          "Omar", "Priya", "Quinn", "Rosa", "Sven", "Tara")  # fmt: skip
 THINGS = ("apples", "marbles", "stickers", "shells", "coins", "books", "stamps", "cards", "pencils", "oranges")
 
-_UP_TO_19 = (
+_UP_TO_19 = (  # noqa: SIM905 - words read better without quotes
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
-).split()  # noqa: SIM905 - words read better without quotes
+).split()
 _TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905 - as above
 
 

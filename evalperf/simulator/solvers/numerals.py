@@ -10,10 +10,10 @@ __all__ = ["DIGITS", "read", "spell_out", "write"]
 DIGITS = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 """An unsigned number with or without commas and decimals."""
 
-_ONES = (
+_ONES = (  # noqa: SIM905 - words read better without quotes
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
-).split()  # noqa: SIM905 - words read better without quotes
+).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905 - as above
 _VALUES = {
     **{name: value for value, name in enumerate(_ONES)},
