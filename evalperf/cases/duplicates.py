@@ -17,7 +17,7 @@ _FIRST_CAPACITY = 1 << 20
 _FILTER_BYTES_PER_ID = 4
 _PARTITIONS = 4096
 _RECORD_BYTES = 24  # 16 of the digest, 8 of the number
-_BUFFERED_BYTES = 2 << 20
+_RUN_IDS = 80_000
 
 _four_words = struct.Struct("<IIII").unpack
 _RANDOM = random.Random(0)
@@ -33,9 +33,10 @@ class SeenIds:
     """
 
     def __init__(self) -> None:
-        self._filters: list[_Filter] = [_Filter(_FIRST_CAPACITY)]
+        self._filter = _Filter(_FIRST_CAPACITY)
+        self._older: list[_Filter] = []
         self._fresh: list[bytearray | None] = [None] * _PARTITIONS
-        self._fresh_bytes = 0
+        self._room = _RUN_IDS
         self._file: IO[bytes] | None = None
         self._runs: list[array[int]] = []
 
@@ -44,15 +45,17 @@ class SeenIds:
         digest = xxh3_128_digest(id_.encode())
         word_hash, bits_hash, partition_hash, _ = _four_words(digest)
         partition = partition_hash % _PARTITIONS
-        if self._mark(word_hash, bits_hash) and (first := self._find(digest, partition)) is not None:
+        if (self._filter.mark(word_hash, bits_hash) or self._in_older(word_hash, bits_hash)) and (
+            first := self._find(digest, partition)
+        ) is not None:
             return first
         held = self._fresh[partition]
         if held is None:
-            held = self._fresh[partition] = bytearray()
-        held += digest
-        held += seq.to_bytes(8, "little")
-        self._fresh_bytes += _RECORD_BYTES
-        if self._fresh_bytes >= _BUFFERED_BYTES:
+            self._fresh[partition] = bytearray(digest + seq.to_bytes(8, "little"))
+        else:
+            held += digest + seq.to_bytes(8, "little")
+        self._room -= 1
+        if not self._room:
             self._spill()
         return None
 
@@ -60,7 +63,7 @@ class SeenIds:
         """As `add`, but adds nothing."""
         digest = xxh3_128_digest(id_.encode())
         word_hash, bits_hash, partition_hash, _ = _four_words(digest)
-        if any(filter_.has(word_hash, bits_hash) for filter_ in self._filters):
+        if self._filter.has(word_hash, bits_hash) or self._in_older(word_hash, bits_hash):
             return self._find(digest, partition_hash % _PARTITIONS)
         return None
 
@@ -70,14 +73,8 @@ class SeenIds:
             self._file.close()
             self._file = None
 
-    def _mark(self, word_hash: int, bits_hash: int) -> bool:
-        """Whether the filters take this digest for an old one; from now on they do."""
-        if self._filters[-1].room == 0:
-            self._filters.append(_Filter(2 * self._filters[-1].capacity))
-        seen = self._filters[-1].mark(word_hash, bits_hash)
-        for older in self._filters[:-1]:
-            seen = seen or older.has(word_hash, bits_hash)
-        return seen
+    def _in_older(self, word_hash: int, bits_hash: int) -> bool:
+        return any(filter_.has(word_hash, bits_hash) for filter_ in self._older)
 
     def _find(self, digest: bytes, partition: int) -> int | None:
         for run in self._runs:
@@ -101,7 +98,10 @@ class SeenIds:
         self._file.write(b"".join(held for held in self._fresh if held is not None))
         self._runs.append(starts)
         self._fresh = [None] * _PARTITIONS
-        self._fresh_bytes = 0
+        self._room = _RUN_IDS
+        if self._filter.room < _RUN_IDS:
+            self._older.append(self._filter)
+            self._filter = _Filter(2 * self._filter.capacity)
 
 
 class _Filter:

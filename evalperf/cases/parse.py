@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,24 +38,19 @@ class CaseParser:
         record = decode_object(raw)
         if self._where is not None and not self._where(record):
             return None
-        take = self.fields.take
-        id_ = take(record, "id")
+        id_, question, target, output, choices, tags, nested = self.fields.take_all(record)
         if id_ is None:
-            id_ = content_id(record)
+            id_ = content_id(decode_object(raw))
         elif type(id_) is not str or not id_:
             id_ = self._odd_id(id_, raw)
-        question = take(record, "input")
-        if type(question) is not str and question is not None:
-            question = _messages(question, self.fields)
-        target = take(record, "target")
-        if type(target) is not str and target is not None:
-            target = self._odd_target(target, raw)
-        output = take(record, "output")
-        if type(output) is not str and output is not None:
-            output = _exact_text(output, raw, self.fields, "output")
         if question is None:
             question = self._no_input(output, record)
-        choices, tags, nested = take(record, "choices"), take(record, "tags"), take(record, "metadata")
+        elif type(question) is not str:
+            question = _messages(question, self.fields)
+        if target is not None and type(target) is not str:
+            target = self._odd_target(target, raw)
+        if output is not None and type(output) is not str:
+            output = self.fields.exact_text(raw, "output")
         return Case(
             seq=seq,
             id=id_,
@@ -83,22 +77,20 @@ class CaseParser:
         if type(value) is int:
             return str(value)
         if type(value) is float:
-            return _exact_text(value, raw, self.fields, "id")
+            return self.fields.exact_text(raw, "id")
         what = "an empty text" if value == "" else _KIND[type(value)]
         raise BadRecordError(f"the id is {what}; a text or a number is expected")
 
     def _odd_target(self, value: Any, raw: bytes) -> Target:
         if type(value) is list:
             return self._texts(value, raw, "target") or None
-        return _exact_text(value, raw, self.fields, "target")
+        return self.fields.exact_text(raw, "target")
 
     def _texts(self, value: Any, raw: bytes, role: Role) -> tuple[str, ...]:
         if type(value) is not list:
             hint = f'if this is something else, name another field: "cases": {{"fields": {{"{role}": …}}}}'
             raise BadRecordError(f"{role} is {_KIND[type(value)]}; a list of texts is expected", hint=hint)
-        if not all(type(item) is str for item in value):
-            value = self.fields.pick(_decode_exact(raw), role)
-        return tuple(_as_text(item) for item in value)
+        return tuple(value) if all(type(item) is str for item in value) else self.fields.exact_texts(raw, role)
 
     def _no_input(self, output: Any, record: dict[str, Any]) -> str:
         if output is not None:
@@ -219,22 +211,3 @@ def _merged(nested: Any, record: dict[str, Any]) -> dict[str, Any]:
     if type(nested) is not dict:
         raise BadRecordError(f"metadata is {_KIND[type(nested)]}; an object is expected")
     return {**nested, **record}
-
-
-def _exact_text(value: Any, raw: bytes, fields: FieldMap, role: Role) -> str:
-    """What is not a text, as JSON; a float, even inside, with the digits that stand in the line."""
-    if type(value) is int or type(value) is bool:
-        return _as_text(value)
-    return _as_text(fields.pick(_decode_exact(raw), role))
-
-
-def _decode_exact(raw: bytes) -> Any:
-    return json.loads(raw, parse_float=_digits, parse_int=_digits)
-
-
-def _digits(text: str) -> msgspec.Raw:
-    return msgspec.Raw(text.encode())
-
-
-def _as_text(value: Any) -> str:
-    return value if type(value) is str else msgspec.json.encode(value).decode()

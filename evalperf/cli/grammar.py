@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
 __all__ = ["CONFIG_ENDINGS", "Command", "Commands", "RunCommand", "complete_config"]
+
+BROKEN_PIPE_EXIT_CODE = 141
+"""What a shell reports of a program whose reader has gone; the result was not delivered, so it is not 0."""
 
 CONFIG_ENDINGS = (".json", ".jsonc", ".yaml", ".yml", ".toml")
 
@@ -48,15 +51,25 @@ def _write_help(text: str, formatter: HelpFormatter) -> None:
 
 def _exit_code(ctx: Context, error: Exception) -> int:
     session = session_of(ctx)
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    if isinstance(error, EvalperfError):
-        complain(error, session)
-        return error.exit_code
-    if is_broken_pipe(error):
-        return 0
+    causes = list(_leaves(error))
+    told = [cause for cause in causes if isinstance(cause, EvalperfError)]
+    if len(told) == len(causes):
+        for cause in told:
+            complain(cause, session)
+        return told[0].exit_code
+    if all(is_broken_pipe(cause) for cause in causes):
+        return BROKEN_PIPE_EXIT_CODE
     report_crash(error, session)
     return EvalperfError.exit_code  # 3: a bug of ours is a run that could not finish
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    """The errors in a group of errors; an error alone is its own group."""
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    for inner in error.exceptions:
+        yield from _leaves(inner)
 
 
 class Command(TyperCommand):

@@ -179,7 +179,10 @@ def _plan(loaded: LoadedConfig, *, as_json: bool) -> str | bytes:
     facts: dict[str, Any] = msgspec.to_builtins(plan(loaded))
     if as_json:
         return msgspec.json.format(msgspec.json.encode({"schema_version": 1, "plan": facts}), indent=2)
-    return "\n".join(f"{name.replace('_', ' '):<24} {line}" for name, value in facts.items() for line in _lines(value))
+    head = f"{loaded.path} would run as below; nothing was asked, and nothing written\n"
+    return head + "\n".join(
+        f"  {name.replace('_', ' '):<20} {line}" for name, value in facts.items() for line in _lines(value)
+    )
 
 
 def _lines(value: Any) -> list[str]:

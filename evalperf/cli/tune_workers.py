@@ -57,9 +57,12 @@ def tune_workers(
       evalperf tune-workers
       evalperf tune-workers configs/quickstart.json --yes
     """
+    from evalperf.errors import ConfigError
     from evalperf.tuning import read_machine, recommend
 
     machine = read_machine()
+    if config is None and max_latency is not None:
+        raise ConfigError("--max-latency bounds what is measured", hint="name a configuration to measure with")
     if config is None:
         workers = recommend(machine, max_workers=512 if max_workers is None else max_workers)
         _print(json, machine_document(machine, workers), machine_screen(machine, workers))
@@ -80,7 +83,7 @@ def run_probe(loaded: LoadedConfig, *, max_workers: int, max_latency_s: float | 
     import asyncio
 
     from evalperf.clock import new_event_loop
-    from evalperf.run import open_measure
+    from evalperf.tune import open_measure
     from evalperf.tuning import probe
 
     async def measured() -> Recommendation:

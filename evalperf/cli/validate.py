@@ -142,7 +142,7 @@ async def _check_output(loaded: LoadedConfig) -> str:
 
     from evalperf.errors import OutputError
 
-    directory = loaded.base_dir / loaded.config.output.dir
+    directory = (loaded.base_dir / loaded.config.output.dir).resolve()
     there = next(parent for parent in (directory, *directory.parents) if parent.exists())
     if not there.is_dir():
         raise OutputError(directory, f"{there} is not a directory")

@@ -102,7 +102,7 @@ def secrets_in(tree: Any, *, inside: bool = False) -> Iterator[str]:
         for item in tree:
             yield from secrets_in(item, inside=inside)
     elif isinstance(tree, str):
-        if inside and tree:
+        if inside and _masked_text(tree) != tree:  # more than references
             yield tree
             yield from (rest for rest in [_SCHEME.sub("", tree, count=1)] if rest != tree)
         for match in _USER_INFO.finditer(tree):

@@ -8,6 +8,7 @@ objects takes it about 10 ms.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Never
 
@@ -142,6 +143,8 @@ class _Reader:
             value = json.loads(number[0])
         except ValueError:  # Python's own limit on the digits of an integer
             self.fail("a number of too many digits")
+        if abs(value) == math.inf:
+            self.fail("a number that is too large")
         self.at = number.end()
         return value
 

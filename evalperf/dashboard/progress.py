@@ -42,9 +42,7 @@ class Display(Protocol):
 
 
 @asynccontextmanager
-async def open_progress(
-    mode: Mode, bus: Bus, *, environ: Mapping[str, str], stderr: TextIO
-) -> AsyncIterator[None]:
+async def open_progress(mode: Mode, bus: Bus, *, environ: Mapping[str, str], stderr: TextIO) -> AsyncIterator[None]:
     """Shows the run on `stderr` while the block runs.
 
     The display only watches: a terminal that goes away, or a fault in the drawing, costs the display and one message.

@@ -114,7 +114,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     limited_shares: dict[str, float]
     """Share of the samples so far, the largest first."""
     machine: MachineNumbers | None
-    written_bytes: int
     happenings: tuple[Happening, ...]
     """The latest first."""
 

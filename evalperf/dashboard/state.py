@@ -7,7 +7,7 @@ from collections.abc import Callable
 from operator import add
 from typing import Any
 
-from evalperf.dashboard.eta import WINDOW_S, Second, estimate
+from evalperf.dashboard.eta import WINDOW_S, Eta, Second, estimate
 from evalperf.dashboard.happenings import Happenings
 from evalperf.dashboard.histogram import BUCKETS, bucket_of, quantile_s
 from evalperf.dashboard.snapshot import EndpointNumbers, MachineNumbers, ScorerNumbers, Snapshot, Wait
@@ -17,7 +17,6 @@ from evalperf.events import (
     CaseStarted,
     Event,
     InputEnded,
-    MemberWritten,
     Noticed,
     RunFinished,
     RunStarted,
@@ -78,7 +77,6 @@ class DashboardState:
         self._output_tokens = 0
         self._tokens_known = False
         self._cost_usd: float | None = None
-        self._written_bytes = 0
         self._ttft = [0] * BUCKETS
         self._endpoints: dict[str | None, _Endpoint] = {}
         self._scorers: dict[str, _Scorer] = {}
@@ -99,7 +97,6 @@ class DashboardState:
             Throttled: self._on_throttled,
             CaseFinished: self._on_case_finished,
             InputEnded: self._on_input_ended,
-            MemberWritten: self._on_member_written,
             Sampled: self._on_sampled,
             Noticed: self._on_noticed,
             RunFinished: self._on_run_finished,
@@ -183,9 +180,6 @@ class DashboardState:
     def _on_input_ended(self, event: InputEnded) -> None:
         self._input = event
 
-    def _on_member_written(self, event: MemberWritten) -> None:
-        self._written_bytes += event.size_bytes
-
     def _on_sampled(self, event: Sampled) -> None:
         self._sample = event
         self._limited[event.limited_by] += 1
@@ -216,15 +210,13 @@ class DashboardState:
         seconds = tuple(self._seconds)
         total = self._total()
         resumed = 0 if run is None else run.resumed
-        remaining = None if total is None else max(0, total - resumed - self._finished)
-        started_s = now_s if run is None else run.at_s
         return Snapshot(
             status=self._status(),
             run_id="" if run is None else run.run_id,
             run_dir="" if run is None else run.run_dir,
             name="" if run is None else run.name,
             model=None if run is None else run.model,
-            elapsed_s=(now_s if self._end is None else self._end.at_s) - started_s,
+            elapsed_s=self._elapsed_s(now_s),
             total=total,
             resumed=resumed,
             ok=self._finished - self._failed,
@@ -235,7 +227,7 @@ class DashboardState:
             workers=sample.workers if sample is not None else 0 if run is None else run.workers,
             seconds=seconds,
             peak_per_s=self._peak,
-            eta=estimate(seconds, remaining) if remaining is not None and self._end is None else None,
+            eta=None if total is None else self._eta(seconds, total - resumed - self._finished),
             latency=self._latency(),
             ttft=tuple(self._ttft),
             failures=dict(self._failures.most_common()),
@@ -249,14 +241,21 @@ class DashboardState:
             limited_by=None if sample is None else sample.limited_by,
             limited_shares={k: n / self._limited.total() for k, n in self._limited.most_common()},
             machine=None if sample is None else self._machine(sample),
-            written_bytes=self._written_bytes,
-            happenings=self._happenings.latest(started_s),
+            happenings=self._happenings.latest(0.0 if run is None else run.at_s),
         )
+
+    def _eta(self, seconds: tuple[Second, ...], remaining: int) -> Eta | None:
+        return estimate(seconds, max(0, remaining)) if self._end is None else None
 
     def _status(self) -> str:
         if self._end is not None:
             return self._end.status
         return "starting" if self._run is None else "running"
+
+    def _elapsed_s(self, now_s: float) -> float:
+        if self._run is None:
+            return 0.0
+        return (now_s if self._end is None else self._end.at_s) - self._run.at_s
 
     def _total(self) -> int | None:
         """What was announced, as an input that ends early may be one that was stopped; else what was read."""

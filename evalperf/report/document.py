@@ -92,20 +92,11 @@ def build_document(
 
     `warnings` say what is missing or damaged.
     """
-    done = summary["total"]
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "run": msgspec.to_builtins(header),
         "status": facts.status,
-        "cases": {
-            "total": facts.total,
-            "done": done,
-            "ok": summary["ok"],
-            "failed": summary["failed"],
-            "rejected": facts.rejected,
-            "cached": summary["cached"],
-            "resumed": facts.resumed,
-        },
+        "cases": _cases(summary, facts),
         "scores": summary["scores"],
         "failures": summary["failures"],
         "latency_s": {**summary["latency_s"], "timeouts": summary["timeouts"]},
@@ -144,6 +135,18 @@ def facts_of(document: Mapping[str, Any]) -> RunFacts:
     known = {**(counts if isinstance(counts, Mapping) else {}), **document}
     names = RunFacts.__struct_fields__
     return msgspec.convert({name: known[name] for name in names if name in known}, RunFacts)
+
+
+def _cases(summary: Mapping[str, Any], facts: RunFacts) -> dict[str, int | None]:
+    return {
+        "total": facts.total,
+        "done": summary["total"],
+        "ok": summary["ok"],
+        "failed": summary["failed"],
+        "rejected": facts.rejected,
+        "cached": summary["cached"],
+        "resumed": facts.resumed,
+    }
 
 
 def _throughput(summary: Mapping[str, Any], facts: RunFacts) -> dict[str, float | None]:

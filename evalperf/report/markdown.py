@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from evalperf.report import lines
 from evalperf.report.document import Report
+from evalperf.report.lines import commands, fact_lines, failed_text, heading, loud_lines, status_text
 from evalperf.report.text import bound, gate_value, interval_text, safe, score, seconds
 
 __all__ = ["render_markdown"]
@@ -22,9 +22,9 @@ def render_markdown(report: Report) -> bytes:
 
 def _page(report: Report) -> Iterator[str]:
     document = report.document
-    yield f"# {_text(lines.heading(document))}"
-    yield from ("", _text(lines.status_text(document)))
-    for line in lines.loud_lines(document):
+    yield f"# {_text(heading(document))}"
+    yield from ("", _text(status_text(document)))
+    for line in loud_lines(document):
         yield from ("", f"> **Warning:** {_text(line)}")
     yield from _gates(document["gates"])
     yield from _scores(document)
@@ -56,7 +56,7 @@ def _scores(document: Mapping[str, Any]) -> Iterator[str]:
         for name, row in document["scores"].items()
     ]
     yield from _section("Scores", _table(header, rows) if rows else ["No scorers."])
-    yield from ("", f"Failed: {_text(lines.failed_text(document))}")
+    yield from ("", f"Failed: {_text(failed_text(document))}")
 
 
 def _groups(by: Mapping[str, Any] | None) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _groups(by: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _facts(document: Mapping[str, Any]) -> Iterator[str]:
-    rows = lines.fact_lines(document)
+    rows = fact_lines(document)
     if rows:
         yield from _section("Speed and trouble", _table(("what", "value"), rows))
 
@@ -96,7 +96,7 @@ def _notes(report: Report) -> Iterator[str]:
     synthetic = report.document["synthetic"]
     if synthetic:
         yield from _section("What is simulated", [f"- {_text(note)}" for note in synthetic])
-    rows = [f"- {label}: `{text.replace('`', '')}`" for label, text in lines.commands(report)]
+    rows = [f"- {label}: `{text.replace('`', '')}`" for label, text in commands(report)]
     yield from _section("Files and commands", rows)
 
 

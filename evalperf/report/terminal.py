@@ -15,8 +15,17 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from evalperf.report import lines
 from evalperf.report.document import Report, RunRow
+from evalperf.report.lines import (
+    broken_gates,
+    commands,
+    fact_lines,
+    failed_text,
+    heading,
+    loud_lines,
+    score_note,
+    status_text,
+)
 from evalperf.report.text import bound, gate_value, interval_text, safe, score, seconds
 
 __all__ = ["ReportView", "RunList", "render"]
@@ -73,8 +82,8 @@ def _screen(report: Report, width: int) -> Iterator[Text]:
     blocks: list[Iterable[Text]] = [
         _head(document, width),
         _gates(document["gates"]),
-        _scores(document),
-        *_groups(document.get("by")),
+        _scores(document, width),
+        *_groups(document.get("by"), width),
         _facts(document, width),
         _examples(document, width),
         _notes(document, width),
@@ -90,10 +99,10 @@ def _screen(report: Report, width: int) -> Iterator[Text]:
 
 
 def _head(document: Mapping[str, Any], width: int) -> Iterator[Text]:
-    for line in textwrap.wrap(lines.heading(document), width):
+    for line in textwrap.wrap(heading(document), width):
         yield Text(line, style="bold")
-    yield Text(lines.status_text(document))
-    for line in lines.loud_lines(document):
+    yield Text(status_text(document))
+    for line in loud_lines(document):
         yield from _hanging("! ", line, width, style="bold bright_red")
 
 
@@ -104,45 +113,45 @@ def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         yield _label(label).append(mark).append(f"  {bound(gate):<{width}}  ").append(gate_value(gate), style="bold")
 
 
-def _scores(document: Mapping[str, Any]) -> Iterator[Text]:
+def _scores(document: Mapping[str, Any], width: int) -> Iterator[Text]:
     scores = document["scores"]
-    width = min(max((cell_len(safe(name)) for name in scores), default=0), 28)
+    names = min(max((cell_len(safe(name)) for name in scores), default=0), width - 60)
     if scores:
-        header = f"{'scores':<{width + 2}}  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  failures as wrong"
+        header = f"{'scores':<{names + 2}}  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  failures as wrong"
         yield Text(header, style="dim")
     for name, row in scores.items():
         yield (
             Text("  ")
-            .append(_column(safe(name), width))
+            .append(_column(safe(name), names))
             .append(f"  {score(row['mean']):>8}", style="bold")
             .append(f"  {interval_text(row['ci95']):<16}  {row['n']:>9,}  {score(row['mean_failures_as_wrong'])}")
         )
-        if note := lines.score_note(row):
+        if note := score_note(row):
             yield Text(f"    {note}")
-    yield _label("failed").append(lines.failed_text(document))
+    yield _label("failed").append(failed_text(document))
 
 
-def _groups(by: Mapping[str, Any] | None) -> Iterator[Iterable[Text]]:
+def _groups(by: Mapping[str, Any] | None, width: int) -> Iterator[Iterable[Text]]:
     """One table per scorer."""
     if by is None:
         return
     for name in by["groups"][0]["scores"] if by["groups"] else ():
-        yield _group_table(by, name)
+        yield _group_table(by, name, width)
 
 
-def _group_table(by: Mapping[str, Any], name: str) -> Iterator[Text]:
+def _group_table(by: Mapping[str, Any], name: str, width: int) -> Iterator[Text]:
     groups = by["groups"]
     labels = [safe("(none)" if group["value"] is None else group["value"]) for group in groups]
     title = f"{safe(name)} by {safe(by['field'])}"
-    width = min(max(cell_len(text) for text in [*labels, title]), 32)
-    header = _column(title, width + 2).append(f"  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  {'failed':>7}")
+    names = min(max(cell_len(text) for text in [*labels, title]), width - 50)
+    header = _column(title, names + 2).append(f"  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  {'failed':>7}")
     header.stylize("dim")
     yield header
     for label, group in list(zip(labels, groups, strict=True))[:_MAX_GROUPS]:
         row = group["scores"][name]
         yield (
             Text("  ")
-            .append(_column(label, width))
+            .append(_column(label, names))
             .append(f"  {score(row['mean']):>8}", style="bold")
             .append(f"  {interval_text(row['ci95']):<16}  {row['n']:>9,}  {group['failed']:>7,}")
         )
@@ -151,7 +160,7 @@ def _group_table(by: Mapping[str, Any], name: str) -> Iterator[Text]:
 
 
 def _facts(document: Mapping[str, Any], width: int) -> Iterator[Text]:
-    for label, text in lines.fact_lines(document):
+    for label, text in fact_lines(document):
         yield from _labelled(label, text, width)
 
 
@@ -174,9 +183,9 @@ def _notes(document: Mapping[str, Any], width: int) -> Iterator[Text]:
 
 
 def _end(report: Report) -> Iterator[Text]:
-    for label, text in lines.commands(report):
+    for label, text in commands(report):
         yield _label(label).append(text)
-    if broken := lines.broken_gates(report.document):
+    if broken := broken_gates(report.document):
         yield Text(f"✘ {broken}", style="bold bright_red")
 
 

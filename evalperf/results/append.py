@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,17 +53,21 @@ class Reserve:
 
 
 class AppendFile:
-    """An open file with the frames that are not yet known to have reached the disk."""
+    """An open file with the frames that are not yet known to have reached the disk.
 
-    def __init__(self, disk: Disk, path: Path, reserve: Reserve) -> None:
+    Where the run need not survive a power cut (`durable` is false), none are kept, and `synced` follows `size`.
+    """
+
+    def __init__(self, disk: Disk, path: Path, reserve: Reserve, *, durable: bool) -> None:
         self.path = path
+        self._durable = durable
         self._disk = disk
         self._reserve = reserve
         self._fd = disk.open_append(path)
         self.size = disk.size(self._fd)
         self.synced = self.size
         """Bytes that are known to be on disk, or that recovery has found."""
-        self._unsynced: list[bytes] = []
+        self._unsynced: deque[bytes] = deque()
 
     def append(self, frame: bytes) -> None:
         """Puts the frame at the end; on OSError the file is as long as before."""
@@ -73,7 +78,10 @@ class AppendFile:
                 raise
             self._write(frame)
         self.size += len(frame)
-        self._unsynced.append(frame)
+        if self._durable:
+            self._unsynced.append(frame)
+        else:
+            self.synced = self.size
 
     def datasync(self) -> None:
         """Brings what is written to the disk; tell the file with `mark_synced`."""
@@ -82,7 +90,7 @@ class AppendFile:
     def mark_synced(self, size: int) -> None:
         """The first `size` bytes, an end of a frame, are on the disk."""
         while self.synced < size:
-            self.synced += len(self._unsynced.pop(0))
+            self.synced += len(self._unsynced.popleft())
 
     def sync(self) -> None:
         """All frames are on the disk; raises OSError if that is not certain."""
@@ -93,14 +101,17 @@ class AppendFile:
 
     def cut_unsynced(self) -> list[bytes]:
         """Takes back every frame that may not be on the disk: after a failed sync nobody knows which are."""
-        frames, self._unsynced = self._unsynced, []
+        frames = list(self._unsynced)
+        self._unsynced.clear()
         self._disk.truncate(self._fd, self.synced)
         self.size = self.synced
         return frames
 
     def close(self) -> None:
-        """The descriptor is free."""
-        self._disk.close(self._fd)
+        """The descriptor is free; a second call does nothing."""
+        if self._fd >= 0:
+            self._disk.close(self._fd)
+            self._fd = -1
 
     def _write(self, frame: bytes) -> None:
         try:

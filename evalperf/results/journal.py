@@ -66,7 +66,7 @@ class Journal:
         self._tally = facts.ever_in_doubt
         self._current = _File(self._create(), facts.keys())
         self._old: list[_File] = []
-        self._delayed: list[bytes] = []  # frames not yet written
+        self._delayed: list[Frame] = []  # frames not yet written
         self._waiters: list[asyncio.Future[None]] = []  # intents that wait for the next sync
         self._wake: asyncio.Future[None] | None = None  # the committer, when it waits
         self._due: asyncio.TimerHandle | None = None  # the sync that the last answers wait for
@@ -95,12 +95,17 @@ class Journal:
     def response(self, seq: int, epoch: int, call: int, attempt: int, request_hash: bytes, payload: bytes) -> None:  # noqa: PLR0917
         """The answer survives the death of the process; within 50 ms, a power cut, too."""
         self._append(Frame(RESPONSE, key_of(seq, epoch, self._epochs), call, attempt, request_hash, payload))
-        self._sync_soon()
+        if self._durable:
+            self._sync_soon()
 
     def abort(self, seq: int, epoch: int, call: int, attempt: int) -> None:
         """The call was not made, or ended without an answer that costs anything: it is no longer in doubt."""
-        self._delay(Frame(ABORT, key_of(seq, epoch, self._epochs), call, attempt))
-        self._sync_soon()
+        frame = Frame(ABORT, key_of(seq, epoch, self._epochs), call, attempt)
+        if self._durable:
+            self._delay(frame)
+            self._sync_soon()
+        else:
+            self._append(frame)
 
     def recorded(self, seq: int, epoch: int, call: int, request_hash: bytes) -> bytes | None:
         """The answer that an earlier process got to the very same request."""
@@ -168,19 +173,18 @@ class Journal:
         """Written with the next answer or before the next sync: nothing acts on it before."""
         if self._error is not None:
             raise self._error
-        self._delayed.append(encode_frame(frame))
-        self._current.keys.add(frame.key)
+        self._delayed.append(frame)
 
     def _append(self, frame: Frame) -> None:
         self._delay(frame)
         self._write_delayed()
 
     def _write_delayed(self) -> None:
-        data = b"".join(self._delayed)
         try:
-            self._current.file.append(data)
+            self._current.file.append(b"".join(map(encode_frame, self._delayed)))
         except OSError as error:
             raise unwritable(self._current.file.path, error) from error
+        self._current.keys.update(map(_key, self._delayed))
         self._delayed.clear()
 
     def _sync_soon(self) -> None:
@@ -260,7 +264,7 @@ class Journal:
 
     def _create(self) -> AppendFile:
         self._disk.make_folder(self._folder)
-        file = AppendFile(self._disk, self._folder / journal_name(self._number), self._reserve)
+        file = AppendFile(self._disk, self._folder / journal_name(self._number), self._reserve, durable=self._durable)
         self._disk.sync_folder(self._folder)
         return file
 
@@ -280,3 +284,7 @@ class Journal:
             if not waiter.done():
                 waiter.set_exception(error)
         self._waiters.clear()
+
+
+def _key(frame: Frame) -> int:
+    return frame.key

@@ -20,11 +20,9 @@ from typing import Any
 from msgspec import Struct
 
 try:
-    from isal import isal_zlib as fast_zlib
-    from isal.isal_zlib import IsalError as InflateError
+    from isal import isal_zlib
 except ImportError:  # no wheel for this platform: the standard library writes the same format, slower
-    fast_zlib = None
-    InflateError = zlib.error
+    isal_zlib = None  # type: ignore[assignment]
 
 from evalperf.errors import DamageError
 
@@ -37,6 +35,8 @@ MAX_ROWS = 4096
 FIXED_BYTES = 30
 """Of a header, before its keys."""
 
+_fast: Any = isal_zlib
+_INFLATE_ERRORS: tuple[type[Exception], ...] = (zlib.error,) if _fast is None else (zlib.error, _fast.IsalError)
 _VERSION = 1
 _FIELDS = struct.Struct("<BBII")
 _PREFIX = struct.Struct("<10sH2sH")
@@ -99,7 +99,7 @@ def unpack_rows(member: bytes, header: Header) -> bytes:
     check, size = _TRAILER.unpack_from(member, end)
     try:
         rows = _inflate(member[header.body_offset : end])
-    except (zlib.error, InflateError) as error:
+    except _INFLATE_ERRORS as error:
         raise DamageError(f"can't be decompressed: {error}") from error
     if zlib.crc32(rows) != check or len(rows) & _U32_MASK != size:
         raise DamageError("its rows differ from their checksum")
@@ -136,13 +136,13 @@ def unpack_keys(packed: bytes) -> list[int]:
 
 
 def _deflate(rows: bytes, level: int) -> bytes:
-    packer = zlib.compressobj(max(level, 1), zlib.DEFLATED, -15) if fast_zlib is None else _fast_packer(level)
-    return packer.compress(rows) + packer.flush()
-
-
-def _fast_packer(level: int) -> Any:
-    return fast_zlib.compressobj(level, fast_zlib.DEFLATED, -15)
+    if _fast is None:
+        packer: Any = zlib.compressobj(max(level, 1), zlib.DEFLATED, -15)
+    else:
+        packer = _fast.compressobj(level, zlib.DEFLATED, -15)
+    return b"".join((packer.compress(rows), packer.flush()))
 
 
 def _inflate(body: bytes) -> bytes:
-    return (fast_zlib or zlib).decompress(body, -15)
+    rows: bytes = (_fast or zlib).decompress(body, -15)
+    return rows

@@ -83,8 +83,7 @@ class PartWriter:
             if self._since_s is None:
                 self._since_s = now_s  # of a part that an earlier process began, too: the clock is this process's
             file.append(members)
-            if self._limits.durable:
-                self._sync(file)
+            self._sync(file)
         except OSError as error:
             raise unwritable(self._folder, error) from error
         self._rows += len(rows)
@@ -98,6 +97,8 @@ class PartWriter:
             return
         try:
             self._sync(self._file)
+            if not self._limits.durable:
+                self._file.datasync()
             self._seal_file(self._file)
         except OSError as error:
             raise unwritable(self._folder, error) from error
@@ -139,6 +140,9 @@ class PartWriter:
         """After a sync: rename, folder, manifest, in this order."""
         sealed = self._folder / part_name(self._number, sealed=True)
         file.close()
+        if not file.size:
+            self._disk.remove(file.path)
+            return
         self._disk.rename(file.path, sealed)
         self._disk.sync_folder(self._folder)
         size, digest = file_sha256(self._disk, sealed)
@@ -155,7 +159,12 @@ class PartWriter:
         return file
 
     def _open(self) -> AppendFile:
-        return AppendFile(self._disk, self._folder / part_name(self._number, sealed=False), self._reserve)
+        return AppendFile(
+            self._disk,
+            self._folder / part_name(self._number, sealed=False),
+            self._reserve,
+            durable=self._limits.durable,
+        )
 
 
 def _key(row: Row) -> int:

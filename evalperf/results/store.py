@@ -116,11 +116,14 @@ class Store:
         """Everything handed in is on disk; raises OutputError if it is not. A second call does nothing."""
         self._intake.close()
         tasks, self._tasks = self._tasks, []
-        errors = []
+        cancelled = False
         for task in tasks:  # the drain first: it still needs the journal
-            errors.append(await _ended(task))
+            cancelled |= await _wait_for(task)
             if self.journal is not None:
                 self.journal.close()
+        errors = [task.exception() for task in tasks]
+        if cancelled:
+            raise asyncio.CancelledError
         for error in errors:
             if error is not None:
                 raise error
@@ -256,17 +259,15 @@ def _expected(info: RunInfo) -> int:
     return 0 if info.lines is None else info.lines * info.epochs
 
 
-async def _ended(task: asyncio.Task[None]) -> BaseException | None:
-    """What the task died of, if anything; waits for it even when cancelled, because it is about to write."""
+async def _wait_for(task: asyncio.Task[None]) -> bool:
+    """Waits to the end even when cancelled, because the task is about to write; whether it was cancelled."""
     cancelled = False
     while not task.done():
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError:
             cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-    return task.exception()
+    return cancelled
 
 
 def _size_bytes(result: Result) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from numbers import Real
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -20,13 +18,11 @@ from evalperf.plugins import load_object
 from evalperf.records import Case, Response, Score
 from evalperf.scorers.base import Scorer, no_answer
 from evalperf.scorers.extraction import Extraction
-from evalperf.scorers.lanes import ProcessLanes
+from evalperf.scorers.lanes import ProcessLanes, ThreadLanes
 from evalperf.scorers.resources import Resources
-from evalperf.scorers.time_limit import PatternThreads
+from evalperf.scorers.time_limit import PatternThreads, within
 
 __all__ = ["as_score", "function"]
-
-_THREADS: Final = 8
 
 
 class Calling(Protocol):
@@ -101,49 +97,29 @@ class _FunctionScorer:
         return score if score.extracted is not None or score.value is None else replace(score, extracted=found)
 
     async def _called(self, case: Case, response: Response) -> Score:
-        limit_s = self._config.timeout_s
-        try:
-            async with asyncio.timeout(limit_s) as timeout:
-                return as_score(await self._call(case, response))
-        except TimeoutError as error:
-            if not timeout.expired():
-                raise  # the function's own
-            raise TimeoutError(f"{self._config.call} took longer than {limit_s:g} s") from error
+        return as_score(await self._call(case, response))
 
 
 def _calling(config: FunctionScorer, called: Callable[..., Any], resources: Resources) -> Calling:
     if config.run_in == "thread":
-        return _in_threads(config, called, resources)
+        threads = ThreadLanes(config.max_parallel, config.timeout_s)
+        resources.at_close(threads.close)
+        return partial(threads.run, partial(called, **config.options))
     if config.run_in == "process":
-        lanes = ProcessLanes(config.max_parallel)
-        resources.at_close(lanes.close)
-        work = partial(_call_by_name, config.call, resources.base_dir, config.options)
-        return partial(lanes.run, work)
-    if inspect.iscoroutinefunction(called):
-        return partial(called, **config.options)
-    return _in_loop(partial(called, **config.options))
+        processes = ProcessLanes(config.max_parallel, config.timeout_s)
+        resources.at_close(processes.close)
+        return partial(processes.run, partial(_call_by_name, config.call, resources.base_dir, config.options))
+    return _in_loop(partial(called, **config.options), config.timeout_s)
 
 
-def _in_loop(called: Callable[..., Any]) -> Calling:
+def _in_loop(called: Callable[..., Any], limit_s: float) -> Calling:
     async def call(case: Case, response: Response) -> Any:
         returned = called(case, response)
-        return await returned if inspect.isawaitable(returned) else returned
+        if not inspect.isawaitable(returned):
+            return returned
+        async with within(limit_s):
+            return await returned
 
-    return call
-
-
-def _in_threads(config: FunctionScorer, called: Callable[..., Any], resources: Resources) -> Calling:
-    workers = config.max_parallel if config.max_parallel is not None else _THREADS
-    executor = ThreadPoolExecutor(workers, thread_name_prefix=f"evalperf-{config.name or 'function'}")
-    work = partial(called, **config.options)
-
-    async def call(case: Case, response: Response) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(executor, work, case, response)
-
-    async def close() -> None:
-        await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)
-
-    resources.at_close(close)
     return call
 
 

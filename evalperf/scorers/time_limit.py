@@ -1,13 +1,14 @@
-"""A pattern of a user may take for ever; here it may not, and the event loop never waits for it."""
+"""A user's pattern or function may take for ever; here it may not, and the event loop never waits for it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
-__all__ = ["INLINE_S", "UNLIMITED", "PatternThreads", "TimeLimit"]
+__all__ = ["INLINE_S", "UNLIMITED", "PatternThreads", "TimeLimit", "within"]
 
 T = TypeVar("T")
 
@@ -96,3 +97,16 @@ class PatternThreads:
 
     def _busy_with_loop(self) -> int:
         return self._busy + 1
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """Cancels the block after that many seconds with a TimeoutError that says so; the block's own errors pass."""
+    timeout = asyncio.timeout(seconds)
+    try:
+        async with timeout:
+            yield
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        raise TimeoutError(f"took longer than {seconds:g} s") from error

@@ -127,7 +127,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], data: bytes) -> Any:
     try:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
-        named = re.search(r"`(?:\$\.)?(\w+)", str(error))
+        named = re.search(r"(?:at `\$\.|field `)(\w+)", str(error))
         raise Refused(400, str(error), param=named[1] if named else None) from None
     except msgspec.DecodeError as error:
         raise Refused(400, f"We could not parse the JSON body of your request: {error}") from None

@@ -20,7 +20,8 @@ _DROP = 0.9  # of the best throughput; below, the server is past its peak
 _GOOD_ENOUGH = 0.97  # of the best throughput
 _LOST = 0.98  # of the best throughput; a level above the best that lost more may hide a peak before it
 _GAP = 1.3  # ratio of two levels between which another one is worth measuring
-_MAX_SHARE = 0.01  # of 429s, and of other errors, that a clean level has
+_MAX_SHARE = 0.01  # of 429s, and of other errors, beyond twice what smaller levels had
+_FLOOD_SHARE = 0.2  # of 429s, or of other errors, that no growth can excuse
 _MAX_CPU_SHARE = 0.85  # of one core: the client's loop is full
 
 
@@ -60,10 +61,11 @@ Measure = Callable[[int], Awaitable[Level]]
 async def probe(
     measure: Measure, *, max_workers: int = 512, max_levels: int = 9, max_latency_s: float | None = None
 ) -> Recommendation:
-    """The smallest number of workers with 97 % of the best throughput that was measured without errors.
+    """The smallest number of workers with 97 % of the best throughput that was measured on a server at ease.
 
     Grows from 1 by four while throughput grows nearly as fast, else by two; one more level halves the gap beside the
-    answer. `max_latency_s` bounds the 95th percentile. Raises StoppedError where the first level brings no answer.
+    answer. 429s and failures end the growth when they come with load; a server that fails as often at every level is
+    only flaky. `max_latency_s` bounds the 95th percentile. Raises StoppedError where the first level brings no answer.
     """
     levels, stop = await _grow(measure, max_workers, max_levels, max_latency_s)
     if len(levels) < max_levels:
@@ -103,7 +105,7 @@ async def _grow(
 
 def _stop(levels: list[Level], max_workers: int, max_latency_s: float | None) -> LimitedBy | None:
     last = levels[-1]
-    fault = _fault(last, max_latency_s)
+    fault = _fault(last, levels, max_latency_s)
     if fault is not None:
         return fault
     best = max(level.cases_per_s for level in levels)
@@ -112,15 +114,26 @@ def _stop(levels: list[Level], max_workers: int, max_latency_s: float | None) ->
     return "max_workers" if last.workers >= max_workers else None
 
 
-def _fault(level: Level, max_latency_s: float | None) -> LimitedBy | None:
+def _fault(level: Level, levels: list[Level], max_latency_s: float | None) -> LimitedBy | None:
     """What is wrong with a level; `client_cpu` alone leaves it usable."""
-    if level.share_429 > _MAX_SHARE:
+    below = [other for other in levels if other.workers < level.workers]
+    if _comes_with_load(level, below, lambda other: other.share_429):
         return "rate_limit"
-    if level.error_share > _MAX_SHARE:
+    if _comes_with_load(level, below, lambda other: other.error_share):
         return "errors"
     if max_latency_s is not None and level.latency_p95_s is not None and level.latency_p95_s > max_latency_s:
         return "latency"
     return "client_cpu" if level.cpu_share >= _MAX_CPU_SHARE else None
+
+
+def _comes_with_load(level: Level, below: list[Level], share: Callable[[Level], float]) -> bool:
+    """Whether so many attempts fail because of the load: more than before, while throughput no longer keeps up."""
+    if share(level) > _FLOOD_SHARE:
+        return True
+    if not below or _elasticity(max(below, key=lambda other: other.workers), level) >= _NEAR_LINEAR:
+        return False
+    usual = sum(share(other) * other.workers for other in below) / sum(other.workers for other in below)
+    return share(level) > _MAX_SHARE + 2 * usual
 
 
 def _flat_steps(levels: list[Level]) -> int:
@@ -141,7 +154,7 @@ def _elasticity(before: Level, after: Level) -> float:
 
 
 def _clean(levels: list[Level], max_latency_s: float | None) -> list[Level]:
-    return [level for level in levels if _fault(level, max_latency_s) in (None, "client_cpu")]
+    return [level for level in levels if _fault(level, levels, max_latency_s) in (None, "client_cpu")]
 
 
 def _good_enough(clean: list[Level]) -> list[Level]:

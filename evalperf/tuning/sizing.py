@@ -70,7 +70,7 @@ class Bound(Struct, frozen=True):
     """One thing that limits the number of workers."""
 
     name: str
-    """fd, memory, cpu, max_workers or min_workers."""
+    """fd, memory, cpu, max_workers, min_workers, or ceiling: the most that pays in one process."""
     workers: int
     why: str
     """A sentence."""
@@ -148,7 +148,7 @@ def _in_process_bounds(machine: Machine) -> tuple[Bound, ...]:
             max(1, int(gib // _GIB_PER_IN_PROCESS_WORKER)),
             f"one worker per {_GIB_PER_IN_PROCESS_WORKER} GiB of {gib:.1f} GiB",
         ),
-        Bound("max_workers", _MAX_IN_PROCESS, f"more than {_MAX_IN_PROCESS} in one process rarely pay"),
+        Bound("ceiling", _MAX_IN_PROCESS, f"more than {_MAX_IN_PROCESS} in one process rarely pay"),
     )
 
 

@@ -65,7 +65,9 @@ def test_all_faults_at_once_in_the_order_of_the_file(write: Write) -> None:
   "gates": [{"metric": "x"}],
   "scorers": ["exat", {"typ": "exact"}, 5, {"type": "function"}],
 }""")
-    assert message_of(path) == """\
+    assert (
+        message_of(path)
+        == """\
 x.json:3:3: error: nam: unknown key
     3 │   "nam": "x",
       │   ^
@@ -98,7 +100,8 @@ x.json:9:54: error: provider.endpoints.1.url: environment variable BASE_URL is n
       │                                                      ^
   help: export BASE_URL=…; $${BASE_URL} stands for the text itself
 
-x.json:9:69: error: provider.endpoints.1.kye: unknown key, expected one of name, url, api_key_env, api_key, auth, headers
+x.json:9:69: error: provider.endpoints.1.kye: unknown key, expected one of name, url, api_key_env, \
+api_key, auth, headers
     9 │     "endpoints": [{"url": "localhost:8000"}, {"url": "${BASE_URL}", "kye": 1}]
       │                                                                     ^
 
@@ -141,6 +144,7 @@ x.json:15:41: error: scorers.2: found 5, expected an object
 x.json:15:44: error: scorers.3.call: is missing, expected text
    15 │   "scorers": ["exat", {"typ": "exact"}, 5, {"type": "function"}],
       │                                            ^""".replace("{types}", scorer_types())
+    )
 
 
 def scorer_types() -> str:
@@ -151,19 +155,25 @@ def scorer_types() -> str:
 
 
 def test_a_misspelt_required_key_is_one_fault(write: Write) -> None:
-    assert message_of(write('{"csaes": {"path": "a"}, "provider": {"type": "replay"}}')) == """\
+    assert (
+        message_of(write('{"csaes": {"path": "a"}, "provider": {"type": "replay"}}'))
+        == """\
 x.json:1:2: error: csaes: unknown key
     1 │ {"csaes": {"path": "a"}, "provider": {"type": "replay"}}
       │  ^
   help: did you mean "cases"?"""
+    )
 
 
 def test_a_syntax_fault_shows_its_place(write: Write) -> None:
-    assert message_of(write('{\n\t"cases": {"path": "日本" "limit": 5}\n}')) == """\
+    assert (
+        message_of(write('{\n\t"cases": {"path": "日本" "limit": 5}\n}'))
+        == """\
 x.json:2:25: error: found a text, expected "," or "}"
     2 │     "cases": {"path": "日本" "limit": 5}
       │                              ^
   help: is a comma missing before it?"""
+    )
 
 
 def test_a_missing_file_names_a_similar_one(write: Write) -> None:
@@ -247,13 +257,16 @@ def test_a_key_does_not_change_the_digest(write: Write) -> None:
 
 def test_a_fault_that_a_flag_brought_names_the_flag(write: Write) -> None:
     overrides = ["output.levl=1", Override(("cases", "limit"), 0, "--limit"), "gates=[{}]"]
-    assert message_of(write(VALID), *overrides) == """\
+    assert (
+        message_of(write(VALID), *overrides)
+        == """\
 --set output.levl: error: unknown key
   help: did you mean "level"?
 
 --limit: error: cases.limit: found 0, expected a number of at least 1
 
 --set gates: error: gates.0.metric: is missing, expected text"""
+    )
 
 
 def test_flags_win_over_the_file_and_the_last_one_wins(write: Write) -> None:
@@ -274,7 +287,9 @@ def test_another_server_gets_no_key_of_the_configured_one(write: Write) -> None:
 def test_another_server_needs_a_model_where_the_old_one_was_bundled(write: Write) -> None:
     path = write('{"cases": {"path": "a"}, "provider": {"type": "simulator", "rate_429": 0.1, "params": {"n": 1}}}')
     assert message_of(path, Redirect("http://b")) == "--endpoint: error: provider.model: is missing, expected text"
-    provider = load_config(path, [Redirect("http://b"), Override(("provider", "model"), "m", "--model")], {}).config.provider
+    provider = load_config(
+        path, [Redirect("http://b"), Override(("provider", "model"), "m", "--model")], {}
+    ).config.provider
     assert provider.type == "openai"
     assert (provider.model, provider.params) == ("m", {"n": 1})
 
@@ -308,6 +323,11 @@ def test_a_text_that_can_not_be_read_hides_what_looks_like_a_key(write: Write) -
     assert PLANTED not in message_of(write(f'{{"api_key": "{PLANTED}" "x": 1}}'))
 
 
+def test_a_reference_is_no_secret(write: Write) -> None:
+    text = VALID.replace('"http://127.0.0.1:1/v1/"', '"http://a", "api_key": "${KEY}", "x": 1')
+    assert '"api_key": "${KEY}"' in message_of(write(text), environ={"KEY": PLANTED})
+
+
 def test_a_flag_that_brings_a_secret_does_not_show_it(write: Write) -> None:
     assert PLANTED not in message_of(write(VALID), f"provider.endpoints.0.api_key={PLANTED}", "retry.attempts=0")
     assert PLANTED not in message_of(write(VALID), f"provider.api_key={PLANTED}")
@@ -318,7 +338,8 @@ def test_stored_settings_hold_no_secret(write: Write) -> None:
     path = write(
         """{"cases": {"path": "a"}, "provider": {"type": "openai", "model": "m", "endpoints": [
         {"url": "http://u:pass-word@a/", "api_key": "sk-literal"},
-        {"url": "http://b/", "api_key": "${KEY}", "headers": {"X": "Bearer ${KEY}", "Y": "abc", "Z": "${K:-sk-default}"}},
+        {"url": "http://b/", "api_key": "${KEY}",
+         "headers": {"X": "Bearer ${KEY}", "Y": "abc", "Z": "${K:-sk-default}"}},
         {"url": "http://c/", "api_key_env": "KEY"}]}}"""
     )
     loaded = load_config(path, (), {"KEY": "sk-from-env"})
@@ -336,7 +357,10 @@ def test_stored_settings_hold_no_secret(write: Write) -> None:
 def test_a_missing_key_says_which_variable_to_export(write: Write) -> None:
     path = write(VALID.replace('"http://127.0.0.1:1/v1/"', '"http://a", "api_key_env": "OPENAI_API_KEY"'))
     message = message_of(path, environ={"OPENAI_API_KYE": "x"})
-    assert "x.json:3:97: error: provider.endpoints.0.api_key_env: environment variable OPENAI_API_KEY is not set" in message
+    assert (
+        "x.json:3:97: error: provider.endpoints.0.api_key_env: environment variable OPENAI_API_KEY is not set"
+        in message
+    )
     assert 'help: export OPENAI_API_KEY=… (did you mean "OPENAI_API_KYE"?)' in message
     assert "OPENAI_API_KEY is empty" in message_of(path, environ={"OPENAI_API_KEY": ""})
 

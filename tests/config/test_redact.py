@@ -34,6 +34,10 @@ def test_base64_is_masked_wherever_the_secret_begins(secret: str, before: int) -
     assert len(shown.replace(MASK, "")) <= len(encoded) - len(secret)
 
 
+def test_a_secret_with_blanks_is_masked_in_both_ways_of_writing_them() -> None:
+    assert Redactor(["open sesame/1"])("open%20sesame%2F1 open%20sesame/1 open+sesame%2F1") == f"{MASK} {MASK} {MASK}"
+
+
 def test_the_longest_secret_wins() -> None:
     assert Redactor(["secret-1", "secret-1-more"])("x secret-1-more y secret-1") == f"x {MASK} y {MASK}"
 

@@ -16,7 +16,7 @@ from evalperf.errors import ProviderError
 from evalperf.providers import OPENERS, Provider
 from evalperf.records import Completion, Request
 from tests.support.http_server import Action, Received, chat_reply, http_reply, json_reply, scripted_server, sse_reply
-from tests.support.requests import make_request, opened, openai_config
+from tests.support.requests import make_request, openai_config, opened
 
 MODULE = """
 import asyncio, time

@@ -38,13 +38,14 @@ def finished_run() -> list[Event]:
     return [*a_run(), RunFinished(68.4, "complete")]
 
 
-# plain -------------------------------------------------------------------------------------------------------------------
+# plain ----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_log_gets_a_line_in_ten_seconds_and_at_each_tenth() -> None:
     lines = shown("auto", io.StringIO(), finished_run()).splitlines()
     assert lines[0] == (
-        "evalperf run 20261120-143005-quickstart-3f9a · gsm8k-mini 2,000 cases · sim-small · 40 workers · 100 done before"
+        "evalperf run 20261120-143005-quickstart-3f9a"
+        " · gsm8k-mini 2,000 cases · sim-small · 40 workers · 100 done before"
     )
     progress = [line for line in lines if "cases/s" in line]
     assert 8 <= len(progress) <= 15
@@ -90,7 +91,7 @@ def test_a_build_log_is_three_times_as_short() -> None:
     assert len(shown("plain", io.StringIO(), events, {"CI": "true"}).splitlines()) == 1 + 4
 
 
-# json --------------------------------------------------------------------------------------------------------------------
+# json -----------------------------------------------------------------------------------------------------------------
 
 
 def test_programs_get_an_object_a_second() -> None:
@@ -123,7 +124,7 @@ def test_what_is_not_known_is_null() -> None:
     assert document["cost_usd"] is None
 
 
-# tqdm --------------------------------------------------------------------------------------------------------------------
+# tqdm -----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_dumb_terminal_gets_a_bar() -> None:

@@ -17,7 +17,6 @@ import pytest
 
 from evalperf.dashboard import open_progress
 from evalperf.dashboard.live import FASTEST_S, LiveDisplay
-from evalperf.dashboard.snapshot import Snapshot
 from evalperf.events import Bus
 from tests.dashboard.feeding import FakeTerminal, Screen, a_run, state_after
 
@@ -158,14 +157,17 @@ async def test_a_fault_in_the_drawing_is_told_and_costs_only_the_display(
 
 
 class StoppedTerminal(FakeTerminal):
-    """Takes nothing after Ctrl-S until `go_on`."""
+    """Its first text is not taken before `go_on`, as after Ctrl-S."""
 
     def __init__(self) -> None:
         super().__init__()
         self.go_on = threading.Event()
+        self.stopped = True
 
     def write(self, text: str) -> int:
-        assert self.go_on.wait(10)
+        if self.stopped:
+            self.stopped = False
+            assert self.go_on.wait(10)
         return super().write(text)
 
 
@@ -176,7 +178,8 @@ async def test_a_stopped_terminal_does_not_stop_the_run() -> None:
         for event in a_run(20):
             bus.emit(event)
         await asyncio.sleep(0.02)  # would hang for ten seconds
-        threading.Timer(0.05, stderr.go_on.set).start()
+        threading.Timer(0.02, stderr.go_on.set).start()
+    await asyncio.sleep(0.06)  # a text that nobody had waited for would come now
     screen = Screen(stderr.getvalue())
     assert "evalperf" in stderr.getvalue()
     assert "".join(screen.lines) == ""
@@ -211,10 +214,8 @@ async def test_a_real_terminal_gets_a_picture_of_its_size() -> None:
             for event in a_run(200):
                 bus.emit(event)
             await asyncio.sleep(0.05)
-            shown: Snapshot | None = None
-            del shown
     output = b"".join(read).decode().replace("\r\n", "\n")
-    first = Screen(output[: output.index("\x1b[1A")])
+    first = Screen(output[: output.index("\x1b[1A")])  # up to where the cursor goes up to erase it
     assert len(first.lines) <= 22
     assert max(map(len, first.lines)) <= 80
     assert "".join(Screen(output).lines) == ""

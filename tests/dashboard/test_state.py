@@ -160,7 +160,7 @@ def test_the_latest_happening_comes_first() -> None:
     assert [(one.text, one.count) for one in state.snapshot(4.0).happenings] == [("two", 1), ("one", 2)]
 
 
-def test_memory_is_the_same_after_a_hundred_thousand_cases() -> None:
+def test_memory_is_the_same_after_a_hundred_thousand_events() -> None:
     """With every id, message and kind another one."""
     state = state_after([started(total=None)])
 

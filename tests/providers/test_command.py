@@ -33,7 +33,8 @@ for line in sys.stdin:
     elif order == "pid":
         reply["output"] = str(os.getpid())
     elif order == "fields":
-        reply |= {"id": case["id"], "usage": {"input_tokens": 1, "output_tokens": 2}, "finish_reason": "stop", "model": "b"}
+        usage = {"input_tokens": 1, "output_tokens": 2}
+        reply |= {"id": case["id"], "usage": usage, "finish_reason": "stop", "model": "b"}
     elif order == "error":
         reply = {"error": rest}
     elif order == "again":
@@ -153,7 +154,7 @@ async def test_an_exit_in_mid_case_tells_the_last_words(tmp_path: Path) -> None:
         ("nothing", 'neither "output" nor "error"'),
         ("other", "another case"),
         ("noise", "loading model..."),
-        ("long", "a line over 8388608 bytes"),
+        ("long", "a line of over 8388608 bytes"),
     ],
 )
 async def test_an_answer_that_is_none_is_bad(tmp_path: Path, order: str, words: str) -> None:
@@ -165,23 +166,29 @@ async def test_an_answer_that_is_none_is_bad(tmp_path: Path, order: str, words: 
 @pytest.mark.parametrize("order", ["exit 1", "once x", "noise", "other", "long"])
 async def test_the_next_case_gets_a_copy_that_works(tmp_path: Path, order: str) -> None:
     """What the old copy still had to say is never taken for the next answer."""
+    failures: list[ProviderError] = []
+    answers: list[str] = []
     async with provider(tmp_path) as opened:
-        for _ in range(2):
+        for text in [order, order, "echo 1", "echo 2", "echo 3"]:
             try:
-                await opened.complete(make_request(order))
+                answers.append((await opened.complete(make_request(text))).text)
             except ProviderError as error:
-                assert error.kind in {"provider", "bad_reply"}
-        answers = []
-        while len(answers) < 2:
-            try:
-                answers.append((await opened.complete(make_request("echo fresh"))).text)
-            except ProviderError as error:  # it ended while it was idle, and the loop had not heard of it yet
-                assert error.retryable
-    assert answers == ["fresh", "fresh"]
+                failures.append(error)
+    assert answers[-2:] == ["2", "3"]  # the first may meet a copy that has ended while nobody was looking
+    assert {error.kind for error in failures} <= {"provider", "bad_reply"}
 
 
 def _alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+async def _end(pids: list[int]) -> bool:
+    """Whether they are gone; a kill takes the kernel a moment."""
+    for _ in range(200):
+        if not any(_alive(pid) for pid in pids):
+            return True
+        await asyncio.sleep(0.005)
+    return False
 
 
 async def _pids(note: Path) -> list[int]:
@@ -198,7 +205,7 @@ async def test_a_copy_over_its_time_is_killed_with_all_that_it_started(tmp_path:
             await opened.complete(make_request(f"hang {note}"))
         assert (caught.value.kind, caught.value.retryable) == ("timeout", True)
         pids = await _pids(note)
-        assert not any(_alive(pid) for pid in pids)
+        assert await _end(pids)
         assert (await opened.complete(make_request("echo fresh"))).text == "fresh"
 
 
@@ -210,7 +217,7 @@ async def test_a_cancelled_case_takes_its_copy_with_it(tmp_path: Path) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not any(_alive(pid) for pid in pids)
+        assert await _end(pids)
         assert (await opened.complete(make_request("echo fresh"))).text == "fresh"
 
 

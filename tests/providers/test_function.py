@@ -44,12 +44,12 @@ async def test_without_an_annotation_it_gets_the_text() -> None:
 
 async def test_a_conversation_comes_as_its_messages() -> None:
     messages = ({"role": "system", "content": "s"}, {"role": "user", "content": "u"})
-    assert (await ask(lambda prompt: repr(prompt), make_request("", *messages))).text == repr(list(messages))
+    assert (await ask(repr, make_request("", *messages))).text == repr(list(messages))
 
 
 async def test_a_system_message_alone_is_no_text() -> None:
     message = {"role": "system", "content": "s"}
-    assert (await ask(lambda prompt: repr(prompt), make_request("", message))).text == repr([message])
+    assert (await ask(repr, make_request("", message))).text == repr([message])
 
 
 async def test_it_gets_the_record_that_it_is_annotated_with() -> None:
@@ -93,10 +93,6 @@ async def test_any_other_type_is_a_failure_that_names_it(answer: object, name: s
     error = await failure(lambda prompt: answer)
     assert (error.kind, error.retryable) == ("provider", False)
     assert f"has returned {name}" in error.message
-
-
-class OwnError(BaseException):
-    pass
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -124,6 +124,10 @@ async def test_the_limit_counts_decompressed_bytes_and_lets_the_last_one_pass() 
         assert (await client.post(server.url, b"{}")).body == b"x" * 1_000_000
 
 
+async def test_one_byte_over_the_limit_is_too_many() -> None:
+    assert (await failure(http_reply(200, b"x" * 1_000_001))).kind == "bad_reply"
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [
@@ -174,11 +178,9 @@ async def test_a_body_longer_than_announced_ends_where_it_was_said_to() -> None:
         scripted_server(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}trailing") as server,
         transport() as client,
     ):
-        for _ in range(3):
-            try:
-                assert (await client.post(server.url, b"{}")).body == b"{}"
-            except ProviderError as error:
-                assert error.kind in {"bad_reply", "connection"}
+        found = [await asyncio.gather(client.post(server.url, b"{}"), return_exceptions=True) for _ in range(3)]
+    for (one,) in found:
+        assert one.kind in {"bad_reply", "connection"} if isinstance(one, ProviderError) else one.body == b"{}"
 
 
 @pytest.mark.parametrize("raw", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"\x00" * 200])
@@ -254,8 +256,9 @@ def self_signed(tmp_path: Path) -> ssl.SSLContext:
     if (openssl := shutil.which("openssl")) is None:
         pytest.skip("no openssl program")
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=127.0.0.1".split()
-    subprocess.run([openssl, *new, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    make = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-days", "1", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run([*make, *files], check=True, capture_output=True)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     return context
@@ -283,7 +286,7 @@ async def test_no_file_descriptor_left_is_this_machines_fault() -> None:
         held = []
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
         try:
-            with pytest.raises(OSError, match="Too many"):
+            with suppress(OSError):
                 while True:
                     held.append(Path("/dev/null").open("rb"))  # noqa: SIM115 - closed below
             with pytest.raises(LocalFault, match="no file descriptor left") as caught:
@@ -331,7 +334,7 @@ async def test_a_closed_transport_fails_like_a_connection() -> None:
     ],
 )
 def test_the_loop_of_a_run_fails_in_the_same_way(action: Action, kind: str) -> None:
-    """uvloop's sockets are its own."""
+    """The sockets of uvloop are its own."""
     with asyncio.Runner(loop_factory=clock.new_event_loop) as runner:
         assert runner.run(failure(action, LIMITS)).kind == kind
 

@@ -20,7 +20,7 @@ from tests.support.http_server import (
     scripted_server,
     sse_reply,
 )
-from tests.support.requests import make_request, opened, openai_config
+from tests.support.requests import make_request, openai_config, opened
 
 KEY = "sk-very-secret-key"
 
@@ -307,8 +307,14 @@ class TestStreams:
         assert (await ask(sse_reply(piece("x", finish="stop"), done=False), stream=True)).text == "x"
 
     async def test_the_connection_is_used_again_after_a_stream(self) -> None:
-        reply = sse_reply(piece("x", finish="stop"))
-        async with scripted_server(reply) as server, opened(openai_config(server.url, stream=True)) as provider:
+        """Also where the end of the body comes a moment after the mark of the end."""
+
+        async def late_end(writer: asyncio.StreamWriter) -> bool:
+            await stream_then(events(piece("x", finish="stop")) + b"data: [DONE]\n\n", wait_s=0.01)(writer)
+            writer.write(b"0\r\n\r\n")
+            return True
+
+        async with scripted_server(late_end) as server, opened(openai_config(server.url, stream=True)) as provider:
             for _ in range(3):
                 await provider.complete(make_request())
         assert server.connections == 1
@@ -367,19 +373,23 @@ class TestStreams:
 
 class TestCheck:
     async def test_the_key_is_sent_to_the_list_of_models(self) -> None:
-        async with scripted_server(json_reply({"data": []})) as server:
-            async with opened(openai_config(server.url, endpoint={"api_key": KEY})) as provider:
-                await provider.check()
+        async with (
+            scripted_server(json_reply({"data": []})) as server,
+            opened(openai_config(server.url, endpoint={"api_key": KEY})) as provider,
+        ):
+            await provider.check()
         assert (server.requests[0].method, server.requests[0].path) == ("GET", "/v1/models")
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
     @pytest.mark.parametrize("status", [401, 403])
     async def test_refused_credentials_stop_the_run(self, status: int) -> None:
         reply = json_reply({"error": {"message": f"bad key {KEY}"}}, status)
-        async with scripted_server(reply) as server:
-            async with opened(openai_config(server.url, endpoint={"api_key": KEY})) as provider:
-                with pytest.raises(StoppedError, match="refuses the credentials") as caught:
-                    await provider.check()
+        async with (
+            scripted_server(reply) as server,
+            opened(openai_config(server.url, endpoint={"api_key": KEY})) as provider,
+        ):
+            with pytest.raises(StoppedError, match="refuses the credentials") as caught:
+                await provider.check()
         assert KEY not in caught.value.message
         assert "api_key_env" in (caught.value.hint or "")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,5 +61,5 @@ STREAM = b": hi\r\nevent: a\r\ndata: 1\r\ndata: 2\r\n\r\ndata: {}\n\ndata: \xe2\
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_where_the_stream_is_cut_makes_no_difference(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    pieces = [STREAM[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [STREAM[start:end] for start, end in itertools.pairwise(edges)]
     assert parse(*pieces) == parse(STREAM)

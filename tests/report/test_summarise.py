@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import orjson
 import pytest
 from typer.testing import CliRunner
@@ -110,7 +108,7 @@ async def test_damaged_results_are_left_out_and_named(make_run):
     [part] = directory.results.glob("part-*.gz")
     data = bytearray(part.read_bytes())
     data[len(data) // 2] ^= 0xFF
-    os.chmod(part, 0o600)
+    part.chmod(0o600)
     part.write_bytes(data)
     document = summarise_run(directory).document
     assert document["cases"]["ok"] == 0
@@ -146,7 +144,7 @@ async def test_the_command_finds_runs_by_folder_id_prefix_and_latest(make_run, t
     for reference in (directory.path, directory.id, directory.id[:10], "latest", "results"):
         result = invoke("report", reference, "--format", "json" if reference != "results" else "markdown")
         assert (result.exit_code, result.stderr) == (0, ""), reference
-        assert directory.id.replace("-", "-") in result.stdout
+        assert directory.id in result.stdout
     listed = invoke("report", "results").stdout
     assert listed.index("run  ") < listed.index(directory.id) < listed.index("20261119-000000-old-aaaa")
     assert f"evalperf report results/{directory.id}" in listed

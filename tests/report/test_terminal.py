@@ -49,6 +49,7 @@ def test_the_summary_is_as_drawn(make_report, name):
 
 
 def test_no_line_is_wider_than_80_cells(make_report, make_result):
+    """Only what is to be copied may be: paths and commands."""
     wide = "漢字" * 60
     results = [
         make_result(1, value=0.0, id=wide, input=wide, output=wide, target=wide, attempts=3, metadata={"g": wide}),
@@ -57,7 +58,8 @@ def test_no_line_is_wider_than_80_cells(make_report, make_result):
     ]
     facts = RunFacts(synthetic=("word " * 60,), limited_by={"server": 0.5, "client_cpu": 0.5})
     report = make_report(results, by="g", facts=facts, warnings=("broken " * 40,))
-    assert max(cell_len(line) for line in text_of(report).splitlines()) <= 80
+    wider = [line for line in text_of(report).splitlines() if cell_len(line) > 80]
+    assert [line.split()[0] for line in wider] == ["resume"]
 
 
 def test_the_three_headline_numbers_stand_together(make_report):
@@ -131,7 +133,7 @@ def test_runs_are_listed_latest_first():
         mean=0.7,
         ci95=(0.68, 0.72),
     )
-    nothing = {name: None for name in ("started_at", "done", "failed", "score", "mean", "ci95")}
+    nothing = dict.fromkeys(("started_at", "done", "failed", "score", "mean", "ci95"))
     rows = [known, RunRow(id="20261119-1", name="b", status="interrupted", **nothing)]
     assert render(RunList(rows)).decode().splitlines() == [
         "run                     status            done   failed  score",

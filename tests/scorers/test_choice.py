@@ -42,7 +42,8 @@ async def test_built_in_rules(judge, answer, letter):
 
 
 @pytest.mark.parametrize(
-    ("target", "right"), [("B", True), ("b", True), ("(B)", True), ("London", True), (("A", "B"), True), ("Rome", False)]
+    ("target", "right"),
+    [("B", True), ("b", True), ("(B)", True), ("London", True), (("A", "B"), True), ("Rome", False)],
 )
 async def test_the_target_is_a_letter_or_the_text_of_an_option(judge, target, right):
     assert (await judge("choice", "B", target, choices=OPTIONS)).passed is right

@@ -1,6 +1,9 @@
 """`function`: the user's own code, in the loop, in threads and in processes."""
 
 import asyncio
+import multiprocessing
+import os
+import signal
 import threading
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from evalperf.scorers.function import as_score
 from evalperf.scorers.lanes import WorkerDiedError
 from tests.scorers.samples import ADAPTER, make_case, make_response
 
-CODE = '''
+CODE = """
 import asyncio, os, threading, time
 from evalperf.records import Score
 
@@ -36,6 +39,9 @@ def dies(case, response):
         os._exit(3)
     return True
 
+def naps(case, response):
+    time.sleep(0.05)
+
 def hangs(case, response):
     if response.completion.text == "hang":
         time.sleep(60)
@@ -48,7 +54,7 @@ def nan(case, response):
     return float("nan")
 
 number = 5
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +66,8 @@ def code_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def opened(open_one, code_dir):
-    async def open_(name: str, **options: object):
-        return await open_one({"type": "function", "call": f"own_scorer_code:{name}", **options}, code_dir)
+    async def open_(function: str, **options: object):
+        return await open_one({"type": "function", "call": f"own_scorer_code:{function}", **options}, code_dir)
 
     return open_
 
@@ -81,8 +87,6 @@ async def test_an_async_function_runs_in_the_loop(opened):
 
 
 async def test_the_place_is_the_one_asked_for(opened):
-    import os
-
     async def place(run_in: str) -> tuple[int, str]:
         score = await (await opened("where", run_in=run_in)).score(make_case(), make_response(""))
         pid, thread = score.reason.split(" ", 1)
@@ -130,7 +134,11 @@ def test_anything_else_is_an_error(returned):
 
 @pytest.mark.parametrize(
     ("call", "message"),
-    [("nowhere_at_all:f", "no module"), ("own_scorer_code:missing", "has no"), ("own_scorer_code:number", "not a function")],
+    [
+        ("nowhere_at_all:f", "no module"),
+        ("own_scorer_code:missing", "has no"),
+        ("own_scorer_code:number", "not a function"),
+    ],
 )
 async def test_what_is_no_function_is_named_when_opened(open_one, code_dir, call, message):
     with pytest.raises(ConfigError, match=message):
@@ -147,10 +155,20 @@ async def test_a_crash_costs_its_own_case_only(opened):
         assert isinstance(outcome, WorkerDiedError) if text == "die" else outcome.passed, text
 
 
+async def test_a_process_that_was_killed_between_calls_costs_no_case(opened):
+    scorer = await opened("where", run_in="process", max_parallel=1)
+    first = await scorer.score(make_case(), make_response(""))
+    pid = int(first.reason.split()[0])
+    os.kill(pid, signal.SIGKILL)
+    while Path(f"/proc/{pid}").exists():
+        await asyncio.sleep(0.002)
+    second = await scorer.score(make_case(), make_response(""))
+    assert second.reason != first.reason
+
+
 async def test_a_call_that_hangs_is_killed_and_the_next_one_runs(opened):
-    scorer = await opened("hangs", run_in="process", max_parallel=1, timeout_s=0.7)
-    await scorer.score(make_case(), make_response("start the process"))
-    with pytest.raises(TimeoutError, match="own_scorer_code:hangs took longer than 0.7 s"):
+    scorer = await opened("hangs", run_in="process", max_parallel=1, timeout_s=0.2)
+    with pytest.raises(TimeoutError, match=r"took longer than 0\.2 s"):
         await scorer.score(make_case(), make_response("hang"))
     scorer = await opened("hangs", run_in="process", max_parallel=1, timeout_s=20)
     hanging = asyncio.create_task(scorer.score(make_case(), make_response("hang")))
@@ -159,6 +177,20 @@ async def test_a_call_that_hangs_is_killed_and_the_next_one_runs(opened):
     with pytest.raises(asyncio.CancelledError):
         await hanging
     assert (await scorer.score(make_case(), make_response(""))).passed
+
+
+@pytest.mark.parametrize("run_in", ["thread", "process"])
+async def test_waiting_for_a_turn_is_not_counted_to_the_limit(opened, run_in):
+    scorer = await opened("naps", run_in=run_in, max_parallel=1, timeout_s=0.5)
+    scores = await asyncio.gather(*(scorer.score(make_case(), make_response("")) for _ in range(12)))
+    assert len(scores) == 12
+
+
+async def test_a_thread_past_its_limit_is_given_up(opened):
+    scorer = await opened("naps", run_in="thread", max_parallel=1, timeout_s=0.01)
+    for _ in range(2):
+        with pytest.raises(TimeoutError, match="took longer than"):
+            await scorer.score(make_case(), make_response(""))
 
 
 async def test_an_async_function_has_a_time_limit(opened):
@@ -175,8 +207,6 @@ async def test_the_function_sees_what_was_extracted(opened):
 
 
 async def test_nothing_is_left_running(code_dir):
-    import multiprocessing
-
     before = set(threading.enumerate())
     configs = [
         {"type": "function", "call": "own_scorer_code:where", "run_in": place, "name": place}

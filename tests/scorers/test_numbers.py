@@ -78,10 +78,7 @@ def test_a_percentage_can_be_a_fraction():
     assert find_number("50", percent="fraction").value == 50
 
 
-_PIECES = st.sampled_from(
-    ["1", "23", "456", ",", ".", " ", "/", "-", "$", "%", "½", "e", "x", "\n", "\u00a0", "(", ")", "A:", "**", "é"]
-    + ["1 1/2", r"\frac{1}{2}", " per cent"]
-)
+_PIECES = st.sampled_from([*"1.,/-$%½ex()é \n\u00a0", "23", "456", "A:", "**", "1 1/2", r"\frac{1}{2}", " per cent"])
 
 
 @given(st.lists(_PIECES, max_size=25).map("".join))
@@ -144,6 +141,13 @@ async def test_a_target_without_a_number_is_not_scored(judge):
 
 
 def test_reading_stays_linear_on_hostile_text():
-    for hostile in ("1" * 300_000, "1," * 150_000, "1 " * 150_000, "$-" * 150_000, "\\frac{1}" * 30_000, "1/" * 150_000):
+    for hostile in (
+        "1" * 300_000,
+        "1," * 150_000,
+        "1 " * 150_000,
+        "$-" * 150_000,
+        "\\frac{1}" * 30_000,
+        "1/" * 150_000,
+    ):
         find_number(hostile)
         find_number(hostile, which="first")

@@ -32,8 +32,8 @@ class Received:
         return self.json["messages"][-1]["content"] if "messages" in self.json else self.json["prompt"]
 
 
-Action = Callable[[asyncio.StreamWriter], Awaitable[None]]
-"""Does as it likes with the connection, which is closed afterwards."""
+Action = Callable[[asyncio.StreamWriter], Awaitable[bool | None]]
+"""Does as it likes with the connection, which is closed afterwards, unless it returns True."""
 Script = Callable[[Received], bytes | Action]
 
 
@@ -64,8 +64,9 @@ async def scripted_server(
                 server.requests.append(received)
                 reply = script(received) if _is_script(script) else script
                 if not isinstance(reply, bytes):
-                    await reply(writer)  # type: ignore[operator]
-                    return
+                    if not await reply(writer):  # type: ignore[operator]
+                        return
+                    continue
                 writer.write(reply)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):

@@ -16,6 +16,7 @@ __all__ = ["SOLVERS", "solve"]
 SOLVERS: dict[str, Callable[[str], str]] = {"small": small.answer, "large": large.answer}
 """By the name of the model; each takes well under a millisecond."""
 
+_MAX_CHARS = 2_000  # bounds the time for a question, and the digits of its numbers
 _ANSWER_CUE = re.compile(r"\s*(?:A|Answer|Assistant):?\s*$", re.IGNORECASE)
 _QUESTION_CUE = re.compile(r"^\s*(?:Q|Question|Problem|User):\s*", re.IGNORECASE)
 
@@ -23,4 +24,7 @@ _QUESTION_CUE = re.compile(r"^\s*(?:Q|Question|Problem|User):\s*", re.IGNORECASE
 def solve(model: str, prompt: str) -> str:
     """What the model answers to the last line of the prompt; "Q:" before it and "A:" after it do not matter."""
     lines = [line for line in prompt.splitlines() if line.strip() and not _ANSWER_CUE.fullmatch(line)]
-    return SOLVERS[model](_QUESTION_CUE.sub("", lines[-1]).strip() if lines else "")
+    question = _QUESTION_CUE.sub("", lines[-1]).strip() if lines else ""
+    if len(question) > _MAX_CHARS:
+        return "This is too long for me."
+    return SOLVERS[model](question)

@@ -31,6 +31,9 @@ _SPOKEN = (
 )
 _TOKEN = re.compile(rf"\s*({DIGITS}|[+−×÷²%()])")
 
+_MAX_TOKENS = 100  # brackets nest no deeper than that
+_MAX_BITS = 4_096  # squares of squares grow fast
+
 
 class _Unreadable(Exception):  # noqa: N818 - not an error: another reader may understand the question
     pass
@@ -56,7 +59,7 @@ class _Parser:
         while match := _TOKEN.match(text, end):
             self._tokens.append(match[1])
             end = match.end()
-        if text[end:].strip() or not self._tokens:
+        if text[end:].strip() or not 0 < len(self._tokens) <= _MAX_TOKENS:
             raise _Unreadable
 
     def parse(self) -> Fraction:
@@ -91,7 +94,7 @@ class _Parser:
             return -self._factor()
         value = self._atom()
         while self._peek() in ("²", "%"):
-            value = value * value if self._take() == "²" else value / 100
+            value = _square(value) if self._take() == "²" else value / 100
         return value
 
     def _atom(self) -> Fraction:
@@ -101,6 +104,12 @@ class _Parser:
             if self._take() != ")":
                 raise _Unreadable
             return value
-        if not taken[:1].isdigit():
+        if not taken[:1].isdecimal():
             raise _Unreadable
         return read(taken)
+
+
+def _square(value: Fraction) -> Fraction:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MAX_BITS:
+        raise _Unreadable
+    return value * value

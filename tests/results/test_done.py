@@ -1,0 +1,40 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalperf.results.done import Bitmap, key_of
+
+KEYS = st.sets(st.integers(0, 5000))
+
+
+def test_every_line_and_epoch_has_a_key_of_its_own() -> None:
+    keys = [key_of(seq, epoch, 3) for seq in range(1, 5) for epoch in range(1, 4)]
+    assert keys == list(range(12))
+
+
+@given(KEYS)
+def test_bitmap_is_a_set(keys: set[int]) -> None:
+    bitmap = Bitmap()
+    assert bitmap.update(keys) == 0
+    assert bitmap.update(keys) == len(keys)
+    assert len(bitmap) == len(keys)
+    assert {key for key in range(5100) if key in bitmap} == keys
+
+
+@given(KEYS, KEYS)
+def test_union_and_difference_are_those_of_sets(one: set[int], other: set[int]) -> None:
+    a, b = Bitmap(), Bitmap(100)
+    a.update(one)
+    b.update(other)
+    both = a.union(b)
+    assert {key for key in range(5100) if key in both} == one | other
+    assert len(both) == len(one | other)
+    assert a.count_beyond(b) == len(one - other)
+
+
+def test_a_copy_grows_alone() -> None:
+    first = Bitmap()
+    first.add(3)
+    second = first.copy()
+    second.add(4)
+    assert 4 not in first
+    assert 3 in second
