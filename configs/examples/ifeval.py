@@ -1,3 +1,4 @@
+# ruff: noqa: INP001 - a single file beside its configuration, not a package
 """Carries out the check that stands in each line of the IFEval data, with the building blocks of the scorers."""
 
 from __future__ import annotations

@@ -102,13 +102,14 @@ def parse_where(text: str) -> Callable[[Mapping[str, Any]], bool]:
     """
     if len(text) > MAX_CHARS:
         raise ConfigError(f"cases.where is longer than {MAX_CHARS} characters")
+    text = text.strip().replace("\n", " ")
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        tree = ast.parse(text, mode="eval")
     except SyntaxError as error:
-        raise _fault(text.strip(), (error.offset or 1) - 1, error.msg) from None
+        raise _fault(text, error.offset - 1 if error.offset else len(text), error.msg) from None
     except (ValueError, RecursionError, MemoryError):
-        raise _fault(text.strip(), 0, "too deeply nested, or not text") from None
-    value = _Compiler(text.strip()).compile(tree.body)
+        raise _fault(text, 0, "too deeply nested, or no text") from None
+    value = _Compiler(text).compile(tree.body)
 
     def holds(record: Mapping[str, Any]) -> bool:
         try:

@@ -166,7 +166,7 @@ def probe_screen(machine: Machine, found: Recommendation) -> RenderableType:
         "",
         _levels_table(found),
         "",
-        f"Use {found.workers} workers. {found.why}",
+        f"Use {_workers(found.workers)}. {found.why}",
         f'To paste in a configuration:   "concurrency": {{"workers": {found.workers}}}',
     )
 
@@ -208,8 +208,7 @@ def _machine_lines(machine: Machine) -> list[str]:
 
 
 def _choice_lines(what: str, number: int, binding: Bound) -> list[str]:
-    unit = "worker" if number == 1 else "workers"
-    lines = [f"{what}: {number} {unit}, limited by {binding.name}"]
+    lines = [f"{what}: {_workers(number)}, limited by {binding.name}"]
     if binding.name == "min_workers":
         lines.append(f"  {binding.why}")
     return lines
@@ -253,3 +252,7 @@ def _levels_table(found: Recommendation) -> Table:
 
 def _ms(seconds: float | None) -> str:
     return "—" if seconds is None else f"{seconds * 1000:,.0f}"
+
+
+def _workers(number: int) -> str:
+    return "1 worker" if number == 1 else f"{number} workers"

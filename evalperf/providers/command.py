@@ -13,6 +13,7 @@ import msgspec
 import orjson
 from msgspec import Struct
 
+from evalperf.config.load import environment
 from evalperf.config.model import CommandProvider
 from evalperf.errors import ConfigError, ProviderError
 from evalperf.providers.refusals import excerpt
@@ -139,7 +140,7 @@ class Command:
 
     def _environment(self) -> dict[str, str] | None:
         """Ours with the configuration's additions; None hands ours on as it is."""
-        return {**os.environ, **self._config.env} if self._config.env else None
+        return {**environment(), **self._config.env} if self._config.env else None
 
     async def _ask(self, process: _Process, line: bytes, case_id: str) -> _Answer:
         try:

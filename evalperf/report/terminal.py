@@ -178,8 +178,8 @@ def _examples(document: Mapping[str, Any], width: int) -> Iterator[Text]:
 
 
 def _notes(document: Mapping[str, Any], width: int) -> Iterator[Text]:
-    for note in document["synthetic"]:
-        yield from _labelled("simulated", safe(note), width)
+    for at, note in enumerate(document["synthetic"]):
+        yield from _labelled("" if at else "simulated", safe(note), width)
 
 
 def _end(report: Report) -> Iterator[Text]:

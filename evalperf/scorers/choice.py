@@ -46,21 +46,25 @@ def choice(config: ChoiceScorer, resources: Resources) -> Scorer:
 
 
 def _judge(config: ChoiceScorer, own_rules: Rules | None) -> PatternJudge:
+    alphabet = config.letters if config.letters is not None else string.ascii_uppercase
+
     def judge(answer: str, targets: Targets, case: Case, limit: TimeLimit) -> Score:
         if not targets:
             return NO_TARGET
-        letters = config.letters if config.letters is not None else _letters_of(case.choices)
         options = case.choices if case.choices is not None else ()
-        wanted = {letter for target in targets if (letter := as_letter(target, letters, options)) is not None}
+        # a letter beyond the options is a letter all the same: wrong, as a target or an answer, but there
+        wanted = {letter for target in targets if (letter := as_letter(target, alphabet, options)) is not None}
         if not wanted:
             return Score(value=None, reason=f"the target {targets[0]!r} is neither a letter nor the text of a choice")
-        rules = own_rules if own_rules is not None else built_in_rules(letters)
-        found = find_choice(answer, rules, config.which, limit)
-        if found is None and own_rules is None:
-            found = as_letter(answer, letters, options)
+        if own_rules is not None:
+            found = find_choice(answer, own_rules, config.which, limit)
+        else:
+            letters = alphabet[: len(options)] if options and config.letters is None else alphabet
+            found = find_choice(answer, built_in_rules(letters), config.which, limit)
+            found = found if found is not None else as_letter(answer, letters, options)
         if found is None:
             return no_answer()
-        letter = as_letter(found, letters, options)
+        letter = as_letter(found, alphabet, options)
         return verdict(letter in wanted, extracted=letter if letter is not None else found)
 
     return judge
@@ -97,10 +101,6 @@ def built_in_rules(letters: str) -> Rules:
     """`BUILT_IN_RULES` for these letters."""
     one_letter = "[" + "".join(regex.escape(letter) for letter in letters) + "]"
     return tuple(regex.compile(rule.replace("LETTERS", one_letter)) for rule in BUILT_IN_RULES)
-
-
-def _letters_of(choices: tuple[str, ...] | None) -> str:
-    return string.ascii_uppercase if choices is None else string.ascii_uppercase[: len(choices)]
 
 
 def _compile(patterns: list[str]) -> Rules:

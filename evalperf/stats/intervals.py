@@ -28,8 +28,8 @@ Interval = tuple[float, float]
 IntervalKind = Literal["wilson", "t"]
 
 _TINY = 1e-300
-_CLOSE = 1e-15
-_MAX_TERMS = 100_000
+_CLOSE = 1e-13
+_MAX_TERMS = 10_000
 
 
 def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:

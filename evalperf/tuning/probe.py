@@ -20,8 +20,10 @@ _DROP = 0.9  # of the best throughput; below, the server is past its peak
 _GOOD_ENOUGH = 0.97  # of the best throughput
 _LOST = 0.98  # of the best throughput; a level above the best that lost more may hide a peak before it
 _GAP = 1.3  # ratio of two levels between which another one is worth measuring
-_MAX_SHARE = 0.01  # of 429s, and of other errors, beyond twice what smaller levels had
-_FLOOD_SHARE = 0.2  # of 429s, or of other errors, that no growth can excuse
+_MAX_SHARE = 0.01  # of 429s, and of other errors, beyond what smaller levels had
+_MAX_SHARE_AT_FIRST = 0.5  # of either, at the first level
+_MANY = 1_000_000  # attempts of a level that does not count them
+_DEVIATIONS = 3.0  # standard errors of a difference between shares that chance does not explain
 _MAX_CPU_SHARE = 0.85  # of one core: the client's loop is full
 
 
@@ -40,6 +42,8 @@ class Level(Struct, frozen=True, kw_only=True):
     """Attempts refused with 429, of all attempts."""
     cpu_share: float
     """Of one core, by this process."""
+    attempts: int | None = None
+    """How many the shares are of; None = so many that they are exact."""
 
 
 class Recommendation(Struct, frozen=True, kw_only=True):
@@ -127,13 +131,19 @@ def _fault(level: Level, levels: list[Level], max_latency_s: float | None) -> Li
 
 
 def _comes_with_load(level: Level, below: list[Level], share: Callable[[Level], float]) -> bool:
-    """Whether so many attempts fail because of the load: more than before, while throughput no longer keeps up."""
-    if share(level) > _FLOOD_SHARE:
-        return True
-    if not below or _elasticity(max(below, key=lambda other: other.workers), level) >= _NEAR_LINEAR:
-        return False
-    usual = sum(share(other) * other.workers for other in below) / sum(other.workers for other in below)
-    return share(level) > _MAX_SHARE + 2 * usual
+    """Whether more attempts fail than at all smaller levels together, by more than chance (two shares, pooled)."""
+    if not below:
+        return share(level) > _MAX_SHARE_AT_FIRST
+    weights = [_weight(other) for other in below]
+    before, here = sum(weights), _weight(level)
+    usual = sum(share(other) * weight for other, weight in zip(below, weights, strict=True)) / before
+    pooled = (usual * before + share(level) * here + 0.5) / (before + here + 1)
+    error = math.sqrt(pooled * (1 - pooled) * (1 / before + 1 / here))
+    return share(level) - usual > max(_MAX_SHARE, _DEVIATIONS * error)
+
+
+def _weight(level: Level) -> int:
+    return _MANY if level.attempts is None else max(1, level.attempts)
 
 
 def _flat_steps(levels: list[Level]) -> int:
@@ -182,7 +192,8 @@ def _gap(clean: list[Level]) -> int | None:
 
 
 def _why(answer: Level, best: Level, limited_by: LimitedBy) -> str:
-    what = f"{answer.workers} workers bring {answer.cases_per_s:.1f} cases/s"
+    who = "1 worker brings" if answer.workers == 1 else f"{answer.workers} workers bring"
+    what = f"{who} {answer.cases_per_s:.1f} cases/s"
     if answer.workers != best.workers:
         share = answer.cases_per_s / best.cases_per_s
         what += f", {share:.0%} of the {best.cases_per_s:.1f} at {best.workers}"

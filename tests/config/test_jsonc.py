@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalperf.config.jsonc import MAX_DEPTH, read_jsonc
@@ -47,11 +47,13 @@ def paths_in(value: Any, path: KeyPath = ()) -> dict[KeyPath, Any]:
     return found
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.randoms(use_true_random=False))
 def test_comments_and_commas_change_no_value(document: Any, chance: random.Random) -> None:
     assert read_jsonc(sprinkled(document, chance), "x").value == document
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.randoms(use_true_random=False))
 def test_every_place_is_where_its_value_begins(document: Any, chance: random.Random) -> None:
     text = sprinkled(document, chance)
@@ -115,6 +117,7 @@ def test_a_fault_has_its_place_and_says_what_was_expected(
     assert hint is None or hint in (caught.value.hint or "")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}[]\",:/*\\ \n10tfn'a", max_size=40))
 def test_any_text_is_read_or_refused_with_a_fault(text: str) -> None:
     """No other exception, and what plain JSON accepts is read alike, but for keys that appear twice."""

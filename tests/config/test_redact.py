@@ -7,7 +7,7 @@ import json
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalperf.config.redact import MASK, MIN_SECRET_CHARS, Redactor
@@ -15,6 +15,7 @@ from evalperf.config.redact import MASK, MIN_SECRET_CHARS, Redactor
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=("Z", "C")), min_size=8, max_size=40)
 
 
+@settings(deadline=None)
 @given(SECRETS, st.text(max_size=5), st.text(max_size=5))
 def test_every_usual_form_is_masked(secret: str, before: str, after: str) -> None:
     redact = Redactor([secret])
@@ -25,6 +26,7 @@ def test_every_usual_form_is_masked(secret: str, before: str, after: str) -> Non
         assert quote(secret, safe="") not in shown
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=8, max_size=40), st.integers(0, 5))
 def test_base64_is_masked_wherever_the_secret_begins(secret: str, before: int) -> None:
     """As in an Authorization header made of user and password; the few bits at its ends remain."""

@@ -63,7 +63,8 @@ async def test_a_part_that_still_grows_is_hidden_from_globs_and_read_all_the_sam
 
 async def test_parts_are_sealed_by_size_and_named_in_the_manifest(tmp_path: Path) -> None:
     directory, info = make_run(tmp_path)
-    await write(directory, info, [make_result(seq) for seq in range(1, 51)], flush_results=10, seal_bytes=1, finish=True)
+    for first in range(1, 51, 10):
+        await write(directory, info, [make_result(seq) for seq in range(first, first + 10)], seal_bytes=1)
     parts = sorted(directory.results.glob("part-*"))
     assert len(parts) == 5
     entries, damaged = read_manifest(LocalDisk(), directory.manifest)

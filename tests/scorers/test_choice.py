@@ -76,5 +76,9 @@ async def test_a_found_letter_beyond_the_options_is_wrong_not_missing(judge):
     assert (score.passed, score.reason, score.extracted) == (False, None, "J")
 
 
+async def test_a_target_beyond_the_options_can_only_be_missed(judge):
+    assert (await judge("choice", "The answer is B.", "F", choices=OPTIONS)).value == 0.0
+
+
 def test_a_text_that_two_options_share_means_neither():
     assert as_letter("x", "AB", ("x", "X")) is None

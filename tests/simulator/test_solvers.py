@@ -37,7 +37,7 @@ def result(model: str, question: str) -> Fraction | None:
         ("A bus travels at 60 km/h for 2 hours and 30 minutes. How many kilometres does it travel?", 150),
         ("Omar has 14 apples. Omar gives 5 to Lena. How many apples does Omar have left?", 9),
         (
-            "Omar has 14 apples and Lena has 2 apples. Omar gives 5 apples to Lena. How many apples does Lena have now?",
+            "Omar has 14 apples and Lena has 2 apples. Omar gives 5 to Lena. How many apples does Lena have now?",
             7,
         ),
         ("Lena, who is 9 years old, has 14 coins and 3 shells. Lena loses 4 coins. How many coins does Lena have?", 10),
@@ -63,9 +63,7 @@ def test_small_fails_in_its_own_way(question, wrong):
 
 
 @pytest.mark.parametrize("model", SOLVERS)
-@pytest.mark.parametrize(
-    "question", ["", "Hello!", "What is 1 ÷ 0?", "((((", "5", "Why?\nA:", "What is the product of 0 and"]
-)
+@pytest.mark.parametrize("question", ["", "Hello!", "What is 1 ÷ 0?", "((((", "5", "Why?\nA:", "What is 1 ÷ (2 − 2)?"])
 def test_nonsense_gets_an_answer_and_no_error(model, question):
     assert solve(model, question)
 

@@ -74,6 +74,14 @@ def test_count_extremes_and_mean_are_exact():
     assert (sketch.quantile(0), sketch.quantile(1)) == (0.0, 0.7)
 
 
+def test_the_rank_is_counted_from_zero():
+    """Of 0, 0, 1, 2, 4 the median is the third, and rank 1.0 is still the second zero."""
+    sketch = filled([0.0, 0.0, 1.0, 2.0, 4.0])
+    assert sketch.quantile(0.25) == 0.0
+    assert sketch.quantile(0.5) == pytest.approx(1.0, rel=0.01)
+    assert sketch.quantile(0.75) == pytest.approx(2.0, rel=0.01)
+
+
 def test_an_empty_sketch_knows_nothing():
     sketch = Sketch()
     assert (sketch.count, sketch.min, sketch.max, sketch.mean, sketch.quantile(0.5)) == (0, None, None, None, None)

@@ -118,7 +118,9 @@ async def test_a_server_that_is_only_flaky_is_no_limit(seed):
         attempts = max(24, 4 * workers)
         refused, failed = (sum(rng.random() < p for _ in range(attempts)) / attempts for p in (0.03, 0.02))
         answered = level.cases_per_s * (1 - refused - failed)
-        return msgspec.structs.replace(level, cases_per_s=answered, share_429=refused, error_share=failed)
+        return msgspec.structs.replace(
+            level, cases_per_s=answered, share_429=refused, error_share=failed, attempts=attempts
+        )
 
     found = await probe(measure)
     assert found.workers >= 32

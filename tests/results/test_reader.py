@@ -1,0 +1,140 @@
+import random
+from pathlib import Path
+
+import pytest
+
+from evalperf.errors import DamageError
+from evalperf.results import Damage, RunDirectory, RunInfo, open_store, read_results, read_success
+from evalperf.results.member import make_member
+from tests.results.helpers import ignore, make_result, make_run, options, read_keys, write
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[RunDirectory, RunInfo]:
+    return make_run(tmp_path)
+
+
+async def ten_members(run: tuple[RunDirectory, RunInfo], *, finish: bool = True) -> Path:
+    for first in range(1, 101, 10):
+        rows = [make_result(seq, output=random.Random(seq).randbytes(40).hex()) for seq in range(first, first + 10)]
+        await write(*run, rows, finish=finish and first == 91)
+    (part,) = run[0].results.glob("*part*")
+    return part
+
+
+async def test_a_run_without_results_is_empty(run: tuple[RunDirectory, RunInfo]) -> None:
+    assert read_keys(run[0]) == []
+
+
+async def test_any_damaged_byte_costs_one_member_and_is_told(run: tuple[RunDirectory, RunInfo]) -> None:
+    """Every other row is read as it was; what is missing is named and counted."""
+    part = await ten_members(run)
+    whole = part.read_bytes()
+    rows = {result.seq: result for result in read_results(run[0])}
+    chance = random.Random(3)
+    for _ in range(300):
+        data = bytearray(whole)
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        part.write_bytes(data)
+        damage: list[Damage] = []
+        found = list(read_results(run[0], damage.append))
+        assert all(rows[result.seq] == result for result in found)
+        assert len(found) == (90 if damage else 100)
+        assert all(piece.results in (10, None) for piece in damage)
+
+
+async def test_without_a_listener_damage_is_an_error_after_the_last_row(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await ten_members(run)
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 255
+    part.write_bytes(data)
+    found = []
+    with pytest.raises(DamageError, match=r"part-00001\.jsonl\.gz at byte") as caught:
+        for result in read_results(run[0]):
+            found.append(result)  # noqa: PERF402 - the generator raises at its end
+    assert len(found) == 90
+    assert caught.value.hint
+
+
+async def test_the_torn_end_of_a_growing_part_is_no_damage(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await ten_members(run, finish=False)
+    data = part.read_bytes()
+    for cut in range(1, 200, 3):
+        part.write_bytes(data[:-cut])
+        assert len(read_keys(run[0])) == 90
+
+
+async def test_the_torn_end_of_a_sealed_part_is_damage(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await ten_members(run)
+    part.write_bytes(part.read_bytes()[:-5])
+    damage: list[Damage] = []
+    assert len(read_keys(run[0], damage)) == 90
+    assert [piece.results for piece in damage] == [10]
+
+
+async def test_a_sealed_part_cut_between_members_and_one_that_is_missing_are_told(
+    run: tuple[RunDirectory, RunInfo],
+) -> None:
+    part = await ten_members(run)
+    data = part.read_bytes()
+    part.write_bytes(data[: data.rindex(b"\x1f\x8b\x08\x04")])
+    damage: list[Damage] = []
+    assert len(read_keys(run[0], damage)) == 90
+    assert [(piece.reason, piece.results) for piece in damage] == [("cut", 10)]
+    part.unlink()
+    damage.clear()
+    assert read_keys(run[0], damage) == []
+    assert [(piece.reason, piece.results) for piece in damage] == [("missing", 100)]
+
+
+async def test_a_case_written_twice_is_read_once(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await ten_members(run)
+    part.write_bytes(part.read_bytes() * 2)
+    assert len(read_keys(run[0])) == 100
+
+
+async def test_a_lost_result_does_not_bring_back_its_old_failure(run: tuple[RunDirectory, RunInfo]) -> None:
+    directory, info = run
+    await write(directory, info, [make_result(1, failed=True)], finish=True)
+    await write(directory, info, [make_result(1)], retry_failed=True, finish=True)
+    part = next(directory.results.glob("part-*"))
+    data = bytearray(part.read_bytes())
+    data[-10] ^= 255
+    part.write_bytes(data)
+    damage: list[Damage] = []
+    assert read_keys(directory, damage) == []
+    assert [piece.results for piece in damage] == [1]
+
+
+async def test_rows_that_are_no_results_are_told(run: tuple[RunDirectory, RunInfo]) -> None:
+    (run[0].results / "part-00001.jsonl.gz").write_bytes(make_member(b'{"seq": 1}\n', [0], 1))
+    damage: list[Damage] = []
+    assert read_keys(run[0], damage) == []
+    assert [piece.results for piece in damage] == [1]
+
+
+async def test_a_run_is_read_while_it_goes_on(run: tuple[RunDirectory, RunInfo]) -> None:
+    directory, info = run
+    async with open_store(directory, info, options(flush_s=0.0, seal_bytes=1), ignore) as store:
+        await store.put(make_result(1))
+        reading = read_results(directory)
+        while not store.is_done(1, 1):
+            await _turn()
+        assert next(reading).seq == 1
+
+
+def test_damage_says_what_and_where() -> None:
+    damage = Damage(path="results/part-00001.jsonl.gz", offset=1234, size_bytes=5, results=256, reason="cut")
+    assert str(damage) == "results/part-00001.jsonl.gz at byte 1,234: cut (256 results)"
+
+
+def test_a_success_file_that_is_damaged_is_told(run: tuple[RunDirectory, RunInfo]) -> None:
+    run[0].success.write_text("{")
+    with pytest.raises(DamageError):
+        read_success(run[0])
+
+
+async def _turn() -> None:
+    import asyncio
+
+    await asyncio.sleep(0.001)

@@ -1,0 +1,176 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evalperf.errors import DamageError
+from evalperf.results import Recovered, RunDirectory, RunInfo, open_store
+from evalperf.results.disk import LocalDisk
+from evalperf.results.manifest import read_manifest
+from evalperf.results.walk import Found, walk
+from tests.results.helpers import ignore, make_result, make_run, options, read_keys, write
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[RunDirectory, RunInfo]:
+    return make_run(tmp_path)
+
+
+async def recovered(run: tuple[RunDirectory, RunInfo], **changes: object) -> Recovered:
+    async with open_store(*run, options(**changes), ignore) as store:
+        return store.recovered
+
+
+async def three_members(run: tuple[RunDirectory, RunInfo], *, finish: bool = False) -> Path:
+    """A part with the members 1–10, 11–20 and 21–30."""
+    for first in (1, 11, 21):
+        await write(*run, [make_result(seq) for seq in range(first, first + 10)], finish=finish and first == 21)
+    (part,) = run[0].results.glob("*part*")
+    return part
+
+
+def member_starts(part: Path) -> list[int]:
+    data = part.read_bytes()
+    pieces = walk(lambda size, offset: data[offset : offset + size], len(data), bodies=True)
+    return [piece.offset for piece in pieces if isinstance(piece, Found)]
+
+
+async def test_a_growing_part_cut_anywhere_in_its_last_member_goes_on_from_there(
+    run: tuple[RunDirectory, RunInfo],
+) -> None:
+    """At every byte: what was in whole members is done, the rest is cut and kept, and nothing is called damage."""
+    part = await three_members(run)
+    data = part.read_bytes()
+    for end in range(member_starts(part)[2] + 1, len(data)):
+        part.write_bytes(data[:end])
+        assert await recovered(run) == Recovered(done=20)
+        assert len(read_keys(run[0])) == 20
+        shutil.rmtree(run[0].quarantine)
+
+
+async def test_the_cut_bytes_are_kept(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await three_members(run)
+    data, start = part.read_bytes(), member_starts(part)[2]
+    part.write_bytes(data[:-1])
+    await recovered(run)
+    (kept,) = run[0].quarantine.iterdir()
+    assert kept.read_bytes() == data[start:-1]
+    part.write_bytes(data[:-1])
+    await recovered(run)
+    assert len(list(run[0].quarantine.iterdir())) == 2  # never overwritten
+
+
+async def test_a_hole_in_a_growing_part_costs_only_what_was_in_it(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await three_members(run)
+    data = bytearray(part.read_bytes())
+    data[member_starts(part)[1] + 60] ^= 255
+    part.write_bytes(data)
+    found = await recovered(run)
+    assert found.done == 20
+    assert len(found.damage) == 1
+    assert "with 10 results" in found.damage[0]
+    assert await recovered(run) == Recovered(done=20)  # a second recovery finds nothing to do
+    await write(*run, [make_result(seq) for seq in range(11, 21)], finish=True)
+    assert read_keys(run[0]) == [(seq, 1, "ok") for seq in range(1, 31)]
+
+
+async def test_a_sealed_part_with_a_damaged_header_is_repaired_and_its_entry_renewed(
+    run: tuple[RunDirectory, RunInfo],
+) -> None:
+    part = await three_members(run, finish=True)
+    data = bytearray(part.read_bytes())
+    data[member_starts(part)[1] + 20] ^= 255
+    part.write_bytes(data)
+    found = await recovered(run)
+    assert (found.done, len(found.damage)) == (20, 1)
+    entries, _ = read_manifest(LocalDisk(), run[0].manifest)
+    assert (entries["results/part-00001.jsonl.gz"].rows, part.stat().st_size) == (
+        20,
+        entries["results/part-00001.jsonl.gz"].size_bytes,
+    )
+    assert await recovered(run) == Recovered(done=20)
+
+
+async def test_damaged_rows_behind_a_sound_header_are_found_when_asked(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await three_members(run, finish=True)
+    data = bytearray(part.read_bytes())
+    data[member_starts(part)[2] - 20] ^= 255
+    part.write_bytes(data)
+    assert (await recovered(run)).done == 30
+    found = await recovered(run, verify=True)
+    assert (found.done, len(found.damage)) == (20, 1)
+
+
+async def test_a_sealed_part_cut_between_two_members_is_noticed(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await three_members(run, finish=True)
+    with part.open("r+b") as file:
+        file.truncate(member_starts(part)[2])
+    found = await recovered(run)
+    assert found.done == 20
+    assert "10 results at its end are gone" in found.damage[0]
+
+
+async def test_a_missing_part_is_refused(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await three_members(run, finish=True)
+    part.unlink()
+    with pytest.raises(DamageError, match="with 30 results is missing") as caught:
+        await recovered(run)
+    assert caught.value.hint
+
+
+async def test_a_sealed_part_that_the_manifest_does_not_name_yet_is_added(run: tuple[RunDirectory, RunInfo]) -> None:
+    """A kill between renaming the part and writing its entry."""
+    await three_members(run, finish=True)
+    run[0].manifest.unlink()
+    assert await recovered(run) == Recovered(done=30)
+    assert list(read_manifest(LocalDisk(), run[0].manifest)[0]) == ["results/part-00001.jsonl.gz"]
+
+
+async def test_a_manifest_cut_at_any_byte_is_made_whole_again(run: tuple[RunDirectory, RunInfo]) -> None:
+    await three_members(run, finish=True)
+    whole = run[0].manifest.read_bytes()
+    for end in range(0, len(whole), 7):
+        run[0].manifest.write_bytes(whole[:end])
+        assert await recovered(run) == Recovered(done=30)
+        assert run[0].manifest.read_bytes() == whole
+
+
+async def test_an_edited_manifest_line_is_told_and_made_anew(run: tuple[RunDirectory, RunInfo]) -> None:
+    await three_members(run, finish=True)
+    whole = run[0].manifest.read_bytes()
+    run[0].manifest.write_bytes(whole.replace(b'"rows":30', b'"rows":31'))
+    found = await recovered(run)
+    assert found.done == 30
+    assert "1 damaged line" in found.damage[0]
+    assert run[0].manifest.read_bytes() == whole
+
+
+async def test_left_over_temporary_files_are_removed_and_foreign_files_are_let_be(
+    run: tuple[RunDirectory, RunInfo],
+) -> None:
+    part = await three_members(run)
+    (run[0].results / (part.name + ".tmp")).write_bytes(part.read_bytes())
+    (run[0].results / "notes.txt").write_text("mine")
+    (run[0].results / "part-1.jsonl.gz").write_text("mine")
+    assert await recovered(run) == Recovered(done=30)
+    assert sorted(path.name for path in run[0].results.iterdir()) == [
+        "_part-00001.jsonl.gz",
+        "notes.txt",
+        "part-1.jsonl.gz",
+    ]
+
+
+async def test_rows_of_a_growing_part_count_in_its_manifest_entry(run: tuple[RunDirectory, RunInfo]) -> None:
+    await three_members(run, finish=True)
+    (entry,) = read_manifest(LocalDisk(), run[0].manifest)[0].values()
+    assert entry.rows == 30
+
+
+async def test_an_empty_growing_part_is_gone_on_with(run: tuple[RunDirectory, RunInfo]) -> None:
+    """A kill between making the file and writing to it."""
+    (run[0].results / "_part-00001.jsonl.gz").touch()
+    await write(*run, [make_result(1)], finish=True)
+    assert read_keys(run[0]) == [(1, 1, "ok")]
+    (run[0].failures / "_part-00001.jsonl.gz").touch()
+    await write(*run, [], finish=True)
+    assert list(run[0].failures.iterdir()) == []
