@@ -16,7 +16,7 @@ def now() -> float:
 
 def utc_now() -> str:
     """The time of day as RFC 3339 in UTC, with microseconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"  # strftime takes ten times as long
 
 
 def cpu_s() -> float:
@@ -34,7 +34,6 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     class PreciseLoop(uvloop.Loop):
         """uvloop's `time()` is cached per iteration and rounded to 1 ms, too coarse to measure latencies with."""
 
-        def time(self) -> float:
-            return time.monotonic()
+        time = staticmethod(time.monotonic)  # a method of our own would cost a third of a microsecond more
 
     return PreciseLoop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TextIO
 
@@ -162,7 +162,7 @@ async def _execute(
     return None, interrupt
 
 
-async def _batches(session: _Session, store: Store, rejected: Rejected) -> AsyncIterator[list[Case]]:
+async def _batches(session: _Session, store: Store, rejected: Rejected) -> AsyncGenerator[list[Case], None]:
     """The cases to do; the first ones are held against the prompt before any of them is sent."""
     config = session.config
     skipped: list[RejectedLine] = []

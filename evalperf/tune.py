@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
 from evalperf import clock
@@ -51,7 +51,7 @@ async def open_measure(loaded: LoadedConfig, *, max_workers: int) -> AsyncIterat
         yield measure
 
 
-async def _endless(loaded: LoadedConfig, prompt: Prompt) -> AsyncIterator[Request]:
+async def _endless(loaded: LoadedConfig, prompt: Prompt) -> AsyncGenerator[Request, None]:
     config = loaded.config
     while True:
         reading = read_batches(config.cases, loaded.base_dir, max_cases=batch_size(config), max_bytes=BATCH_BYTES)
@@ -136,6 +136,7 @@ class _Sample:
         attempts = len(ordered) + self._refused + self._errors
         return Level(
             workers=self._workers,
+            attempts=attempts,
             cases_per_s=len(ordered) / wall_s,
             latency_p50_s=_quantile(ordered, 0.5),
             latency_p95_s=_quantile(ordered, 0.95),

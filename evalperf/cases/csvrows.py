@@ -31,7 +31,8 @@ class _Reader(Protocol):
 def iter_rows(source: Source, path: Path, max_line_bytes: int) -> Iterator[tuple[list[bytes | BadRecord], list[int]]]:
     """The rows in blocks, with the line in which each begins; empty rows are none.
 
-    Every cell is a text, but one that begins with `[` or `{` and is JSON is taken as that (choices, tags, metadata).
+    Every cell is a text, but one that begins with `[` or `{` and is JSON is taken as that (choices, tags, metadata). An
+    empty one is no value where its column plays a part (id, input, target, …), and else an empty text.
     A quote in the wrong place or a wrong number of cells makes a row bad. Raises InputError for a broken header.
     """
     csv.field_size_limit(max_line_bytes)  # the module's own limit of 128 KiB would refuse long prompts
@@ -41,7 +42,7 @@ def iter_rows(source: Source, path: Path, max_line_bytes: int) -> Iterator[tuple
     line_numbers: list[int] = []
     while True:
         line = reader.line_num + 1
-        item = _next_row(reader, header)
+        item = _next_row(source, reader, header)
         if item is None or len(items) >= ROWS_PER_BLOCK:
             if items:
                 yield items, line_numbers
@@ -53,7 +54,7 @@ def iter_rows(source: Source, path: Path, max_line_bytes: int) -> Iterator[tuple
             line_numbers.append(line)
 
 
-def _next_row(reader: _Reader, header: list[str]) -> bytes | BadRecord | None:
+def _next_row(source: Source, reader: _Reader, header: list[str]) -> bytes | BadRecord | None:
     """None at the end, b"" for an empty row."""
     try:
         cells = next(reader, None)
@@ -65,7 +66,8 @@ def _next_row(reader: _Reader, header: list[str]) -> bytes | BadRecord | None:
     if len(cells) != len(header):
         return BadRecord(f"the row has {len(cells)} cells, the header names {len(header)}", raw)
     try:
-        return orjson.dumps({name: _value(cell) for name, cell in zip(header, cells, strict=True)})
+        row = {name: _value(cell) for name, cell in zip(header, cells, strict=True) if cell or name not in source.roles}
+        return orjson.dumps(row)
     except TypeError:  # orjson refuses the surrogates that stand for bytes that are no UTF-8
         return BadRecord("invalid UTF-8", raw, hint="convert the file: iconv -f LATIN1 -t UTF-8")
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from evalperf.config.fields import ALIASES, FieldMap
 from evalperf.config.model import CasesConfig
 from evalperf.errors import InputError
 
@@ -22,6 +23,8 @@ class Source(Struct, frozen=True):
     path: Path | None
     """None is standard input."""
     format: Format
+    roles: frozenset[str] = frozenset()
+    """Names of fields that play a part: an empty cell of CSV under one of them is no value."""
 
     @property
     def name(self) -> str:
@@ -34,10 +37,12 @@ def find_sources(config: CasesConfig, base_dir: Path) -> tuple[Source, ...]:
     patterns = [config.path] if isinstance(config.path, str) else config.path
     if patterns.count("-") > 1:
         raise InputError("standard input", "is named twice; it can be read only once")
+    fields = FieldMap(config.fields)
+    roles = frozenset(name for role in ALIASES for name in fields.names(role))
     found: list[Source] = []
     for pattern in patterns:
         paths: list[Path | None] = [None] if pattern == "-" else [*_expand(pattern, base_dir)]
-        found.extend(Source(path, _format(config, path)) for path in paths)
+        found.extend(Source(path, _format(config, path), roles) for path in paths)
     return tuple(found)
 
 

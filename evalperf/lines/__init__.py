@@ -4,7 +4,7 @@ A line ends at a line feed, nowhere else (`splitlines` would cut a record in thr
 block holds the lines of about 256 KiB; a line over the limit comes as a `TooLong`, and was never held whole.
 """
 
-from evalperf.lines.files import iter_blocks, iter_pieces, read_blocks, threaded
+from evalperf.lines.files import iter_blocks, iter_pieces, read_blocks, threaded, to_the_end
 from evalperf.lines.splitter import Block, Lines, LineSplitter, TooLong
 from evalperf.lines.unpack import DamagedStreamError, compression
 
@@ -19,4 +19,5 @@ __all__ = [
     "iter_pieces",
     "read_blocks",
     "threaded",
+    "to_the_end",
 ]

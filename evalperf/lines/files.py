@@ -7,18 +7,18 @@ import difflib
 import os
 import stat
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiofiles
+from aiofiles.threadpool import wrap
 
 from evalperf.errors import InputError
 from evalperf.lines.splitter import Block, LineSplitter
 from evalperf.lines.unpack import CHUNK_BYTES, UNPACKERS, DamagedStreamError, compression
 
-__all__ = ["iter_blocks", "iter_pieces", "read_blocks", "threaded"]
+__all__ = ["iter_blocks", "iter_pieces", "read_blocks", "threaded", "to_the_end"]
 
 _Item = TypeVar("_Item")
 
@@ -77,22 +77,10 @@ def iter_pieces(path: Path, *, on_raw: Callable[[bytes], None] | None = None) ->
 
 
 async def threaded(iterator: Iterator[_Item]) -> AsyncGenerator[_Item, None]:
-    """Each step of a blocking iterator in a thread; a cancelled reader waits for the step under way.
-
-    Closing it closes the iterator, where that is a generator.
-    """
+    """Each step of a blocking iterator in a thread; closing it closes the iterator, where that is a generator."""
     end = object()
     try:
-        while True:
-            step = asyncio.ensure_future(asyncio.to_thread(next, iterator, end))
-            try:
-                item = await asyncio.shield(step)
-            except asyncio.CancelledError:
-                await asyncio.wait([step])
-                step.exception()  # told to nobody: the reader is gone
-                raise
-            if item is end:
-                return
+        while (item := await to_the_end(asyncio.to_thread(next, iterator, end))) is not end:
             yield item  # type: ignore[misc]
     finally:
         close = getattr(iterator, "close", None)
@@ -100,14 +88,23 @@ async def threaded(iterator: Iterator[_Item]) -> AsyncGenerator[_Item, None]:
             close()
 
 
+async def to_the_end(work: Coroutine[Any, Any, _Item]) -> _Item:
+    """The result; a caller that is cancelled waits until the work has ended, so that no thread is left behind."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # told to nobody: the caller is gone
+        raise
+
+
 async def _file_chunks(path: Path) -> AsyncGenerator[bytes, None]:
     _check_regular(path)
-    try:
-        async with aiofiles.open(path, "rb", buffering=0) as file:
-            while chunk := await file.read(CHUNK_BYTES):
-                yield chunk
-    except OSError as error:
-        raise InputError(path, f"can't be read: {error.strerror}") from error
+    async with wrap(_open(path)) as file:  # opened here, as a cancelled aiofiles.open() would leave the file open
+        while chunk := await to_the_end(file.read(CHUNK_BYTES)):
+            yield chunk
 
 
 async def _stdin_chunks() -> AsyncGenerator[bytes, None]:

@@ -58,8 +58,8 @@ class Evaluator:
         if isinstance(outcome, Unanswered):
             return self._result(job, outcome)
         began_s = clock.now()
-        scores, failure = await self._score(job, outcome)
-        return self._result(job, outcome, scores, failure, clock.now() - began_s)
+        scores, scorer_failure = await self._score(job, outcome)
+        return self._result(job, outcome, scores, scorer_failure, clock.now() - began_s)
 
     async def _score(self, job: Job, response: Response) -> tuple[dict[str, Score], Failure | None]:
         scores: dict[str, Score] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalperf.config.providers import ReplayProvider
 from evalperf.errors import InputError, ProviderError
-from evalperf.lines import Block, read_blocks
+from evalperf.lines import Block, read_blocks, to_the_end
 from evalperf.providers.replay_index import AnswerIndex, Place, build_index
 from evalperf.providers.replay_rows import AnswerRows, UnreadableRow
 from evalperf.records import Completion, Request
@@ -126,7 +126,7 @@ class ReplayFile(Replay):
                     await self._advance()
                 if id_ in self._window:
                     return self._window[id_]
-                self._index = await self._build_index()
+                await to_the_end(self._make_index())
             return await self._through_index(self._index, id_)
         except InputError as error:
             raise ProviderError("provider", str(error)) from error
@@ -150,25 +150,17 @@ class ReplayFile(Replay):
     def _is_near(self, place: Place) -> bool:
         return not self._ended and 0 < place.line - self._read <= LOOK_AHEAD_ROWS
 
-    async def _build_index(self) -> AnswerIndex:
-        """In a thread, which a cancelled call leaves behind only when it has ended."""
-        build = asyncio.ensure_future(asyncio.to_thread(build_index, self._path, self._rows, MAX_ROW_BYTES))
-        try:
-            return await asyncio.shield(build)
-        except asyncio.CancelledError:
-            await asyncio.wait([build])
-            if build.exception() is None:
-                build.result().close()
-            raise
+    async def _make_index(self) -> None:
+        self._index = await asyncio.to_thread(build_index, self._path, self._rows, MAX_ROW_BYTES)
 
     async def _advance(self) -> None:
         """Takes the next block of rows into the window."""
         if self._stream is None:
             self._stream = read_blocks(self._path, max_line_bytes=MAX_ROW_BYTES)
         try:
-            block = await anext(self._stream, None)
-        except BaseException:
-            self._ended = True  # a generator that has raised gives nothing more
+            block = await to_the_end(_next_block(self._stream))
+        except InputError:
+            self._ended = True
             raise
         if block is None:
             self._ended = True
@@ -193,3 +185,7 @@ class ReplayFile(Replay):
         while len(self._window) > WINDOW_ROWS or (self._window_bytes > WINDOW_BYTES and len(self._window) > 1):
             row = self._window.pop(next(iter(self._window)))
             self._window_bytes -= len(row or b"")
+
+
+async def _next_block(stream: AsyncGenerator[Block, None]) -> Block | None:
+    return await anext(stream, None)

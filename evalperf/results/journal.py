@@ -149,9 +149,15 @@ class Journal:
             while not (self._closed and not self._work):
                 await self._wait_for_work()
                 await self._commit_once()
+            if not self._current.keys and not self._tally:
+                self._remove([self._current])
         except EvalperfError as error:
             self._break(error)
             raise
+        except OSError as error:
+            fault = unwritable(self._folder, error)
+            self._break(fault)
+            raise fault from error
         except BaseException:
             self._break(OutputError(self._folder, "its writer has died"))
             raise
@@ -159,11 +165,9 @@ class Journal:
             if self._due is not None:
                 self._due.cancel()
             self._current.file.close()
-            if not self._current.keys and not self._tally and self._error is None:
-                self._disk.remove(self._current.file.path)
 
     def remove_files(self) -> None:
-        """Every case is done: nothing is left to say. Only after `commit` has ended."""
+        """Every case is done: nothing is left to say. Only after `commit` has ended; may raise OSError."""
         for name in self._disk.names(self._folder):
             self._disk.remove(self._folder / name)
 
@@ -244,10 +248,7 @@ class Journal:
             file.mark_synced(size)
 
     async def _turn_over(self) -> None:
-        try:
-            following = await self._run(self._create_next)
-        except OSError as error:
-            raise unwritable(self._folder, error) from error
+        following = await self._run(self._create_next)
         full, self._current = self._current, _File(following, set())
         self._old.append(full)
         try:

@@ -80,13 +80,13 @@ class PartWriter:
         members = b"".join(self._members(rows))
         try:
             file = self._file = self._file or self._create()
-            if self._since_s is None:
-                self._since_s = now_s  # of a part that an earlier process began, too: the clock is this process's
             file.append(members)
             self._sync(file)
         except OSError as error:
             raise unwritable(self._folder, error) from error
         self._rows += len(rows)
+        if self._since_s is None:
+            self._since_s = now_s  # of a part that an earlier process began, too: the clock is this process's
         if self._file.size >= self._limits.seal_bytes or now_s - self._since_s >= self._limits.seal_s:
             self.seal()
         return len(members)

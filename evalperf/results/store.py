@@ -132,7 +132,8 @@ class Store:
         """The descriptors and the held space are free; after `close`."""
         self._results.close()
         self._failures.close()
-        self._reserve.release()
+        with contextlib.suppress(OSError):  # space that can't be given back is no reason to call the run failed
+            self._reserve.release()
 
     async def _drain(self) -> None:
         try:
@@ -164,8 +165,11 @@ class Store:
 
     def _put_on_disk(self, writer: PartWriter, rows: list[Row], now_s: float) -> int:
         if self._complete:  # a finished run goes on: from here it is unfinished
-            self._disk.remove(self._directory.success)
-            self._disk.sync_folder(self._directory.results)
+            try:
+                self._disk.remove(self._directory.success)
+                self._disk.sync_folder(self._directory.results)
+            except OSError as error:
+                raise unwritable(self._directory.success, error) from error
             self._complete = False
         return writer.write(rows, now_s)
 
@@ -181,11 +185,11 @@ class Store:
         }
         try:
             write_file(self._disk, self._directory.success, msgspec.json.encode(content) + b"\n")
+            if self.journal is not None:
+                self.journal.remove_files()
         except OSError as error:
-            raise unwritable(self._directory.success, error) from error
+            raise unwritable(self._directory.path, error) from error
         self._complete = True
-        if self.journal is not None:
-            self.journal.remove_files()
 
     def _parts(self, folder: Path, active: Active, options: StoreOptions) -> PartWriter:
         limits = PartLimits(

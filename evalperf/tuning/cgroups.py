@@ -73,7 +73,7 @@ def _groups(path: str, *mounts: Path) -> Iterator[Path]:
         own = PurePosixPath()
     for mount in mounts:
         yield mount / own
-        for ancestor in ():
+        for ancestor in own.parents:
             yield mount / ancestor
 
 

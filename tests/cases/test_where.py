@@ -99,8 +99,16 @@ def test_what_is_not_allowed_is_refused_with_a_caret(text: str, column: int | No
 
 @pytest.mark.parametrize(
     "text",
-    ['category > 3', '"x" * 9 == ""', "category % 3 == 0", 'int(category) == 1', "difficulty / 0 == 1", "3 in difficulty",
-     "len(difficulty) == 1", "lower(difficulty) == 1"],
+    [
+        "category > 3",
+        '"x" * 9 == ""',
+        "category % 3 == 0",
+        "int(category) == 1",
+        "difficulty / 0 == 1",
+        "3 in difficulty",
+        "len(difficulty) == 1",
+        "lower(difficulty) == 1",
+    ],
 )
 def test_values_that_do_not_fit_make_the_line_bad(text: str) -> None:
     """A line that can't be decided is never silently left out."""

@@ -110,7 +110,9 @@ async def test_facts_of_finished_cases_are_forgotten(run: tuple[RunDirectory, Ru
 
 async def test_files_turn_over_and_go_when_none_of_their_cases_is_open(run: tuple[RunDirectory, RunInfo]) -> None:
     directory, _ = run
-    async with open_store(*run, options(journal=True, rotate_bytes=2000, flush_results=10), ignore) as store:
+    async with open_store(
+        *run, options(journal=True, rotate_bytes=2000, flush_results=10, flush_s=0.01), ignore
+    ) as store:
         journal = _journal(store.journal)
         await journal.intent(100, 1, 0, 1, HASH)  # stays open in the first file
         for seq in range(1, 91):

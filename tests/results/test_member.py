@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import zlib
 
@@ -42,10 +43,8 @@ def test_a_changed_byte_never_gives_other_rows(place: int, change: int) -> None:
     header = parse_header(bytes(damaged))
     if header is None or header.size_bytes != len(damaged):
         return
-    try:
+    with contextlib.suppress(DamageError):
         assert unpack_rows(bytes(damaged), header) == rows
-    except DamageError:
-        pass
 
 
 def test_the_header_covers_the_keys() -> None:

@@ -8,7 +8,7 @@ from evalperf.results import Recovered, RunDirectory, RunInfo, open_store
 from evalperf.results.disk import LocalDisk
 from evalperf.results.manifest import read_manifest
 from evalperf.results.walk import Found, walk
-from tests.results.helpers import ignore, make_result, make_run, options, read_keys, write
+from tests.results.helpers import FaultyDisk, ignore, make_result, make_run, options, read_keys, write
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def run(tmp_path: Path) -> tuple[RunDirectory, RunInfo]:
 
 
 async def recovered(run: tuple[RunDirectory, RunInfo], **changes: object) -> Recovered:
-    async with open_store(*run, options(**changes), ignore) as store:
+    async with open_store(*run, options(**changes), ignore, disk=FaultyDisk()) as store:
         return store.recovered
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from evalperf.errors import RunLockedError
 from evalperf.events import MemberWritten
 from evalperf.results import open_store, read_results, read_success
-from evalperf.results.manifest import file_sha256, read_manifest
 from evalperf.results.disk import LocalDisk
+from evalperf.results.manifest import file_sha256, read_manifest
 from tests.results.helpers import ignore, make_result, make_run, options, read_keys, write
 
 
@@ -24,7 +24,9 @@ async def test_every_result_put_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(order=st.permutations(range(1, 31)), flush=st.integers(1, 40), seal=st.integers(1, 5000), level=st.integers(0, 3))
+@given(
+    order=st.permutations(range(1, 31)), flush=st.integers(1, 40), seal=st.integers(1, 5000), level=st.integers(0, 3)
+)
 def test_any_split_into_members_and_parts_reads_the_same(
     tmp_path_factory: pytest.TempPathFactory, order: list[int], flush: int, seal: int, level: int
 ) -> None:
@@ -138,7 +140,9 @@ async def test_a_session_goes_on_where_the_last_one_ended(tmp_path: Path) -> Non
 async def test_failures_stay_until_a_retry_has_a_result(tmp_path: Path) -> None:
     """Results win over failures, and of several failures the last wins."""
     directory, info = make_run(tmp_path)
-    await write(directory, info, [make_result(1, failed=True), make_result(2, failed=True), make_result(3)], finish=True)
+    await write(
+        directory, info, [make_result(1, failed=True), make_result(2, failed=True), make_result(3)], finish=True
+    )
     async with open_store(directory, info, options(retry_failed=True), ignore) as store:
         assert (store.recovered.done, store.recovered.failed) == (1, 2)
         assert [store.is_done(seq, 1) for seq in (1, 2, 3)] == [False, False, True]

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from evalperf.results.member import make_member
+from evalperf.results.member import make_member, unpack_keys
 from evalperf.results.walk import Found, Gap, walk
 
 MEMBERS = [make_member(random.Random(n).randbytes(300) + b"\n", [n * 10, n * 10 + 1], 1) for n in range(5)]
@@ -14,7 +14,7 @@ def pieces(data: bytes, *, bodies: bool = True) -> list[Found | Gap]:
 
 
 def keys(found: list[Found | Gap]) -> list[int]:
-    return [key for piece in found if isinstance(piece, Found) for key in piece.header.keys()]
+    return [key for piece in found if isinstance(piece, Found) for key in unpack_keys(piece.header.packed_keys)]
 
 
 def test_a_whole_part_has_no_gap() -> None:

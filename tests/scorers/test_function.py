@@ -166,6 +166,7 @@ async def test_a_process_that_was_killed_between_calls_costs_no_case(opened):
     assert second.reason != first.reason
 
 
+@pytest.mark.timeout(30)  # the call sleeps for 60 s
 async def test_a_call_that_hangs_is_killed_and_the_next_one_runs(opened):
     scorer = await opened("hangs", run_in="process", max_parallel=1, timeout_s=0.2)
     with pytest.raises(TimeoutError, match=r"took longer than 0\.2 s"):

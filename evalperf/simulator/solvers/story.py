@@ -17,9 +17,10 @@ __all__ = ["read_story"]
 _HAS = "has|had|have|are|were|holds"
 _GAINS = "buys|bought|finds|found|gets|got|receives|picks|picked|collects|collected|wins|won|earns|makes"
 _LOSES = "gives|gave|loses|lost|takes|took|eats|ate|sells|sold|uses|used|donates"
+_THING = r"(?P<thing>(?!(?:to|and|on|in|at|out|more|of|from)\b)[a-z]+)"
 _CLAUSE = re.compile(
     rf"(?:\b(?P<who>[A-Z][a-z]+)\b )?(?:then |also )?(?:\b(?P<verb>{_HAS}|{_GAINS}|{_LOSES})\b )?(?:away |back )?"
-    rf"(?P<number>{DIGITS})(?P<more> more| fewer)?(?: of them)?(?: (?P<thing>[a-z]+))?"
+    rf"(?P<number>{DIGITS})(?P<more> more| fewer)?(?: of them)?(?: {_THING})?"
     rf"(?:[a-z ]*? (?P<link>to|than) (?P<other>[A-Z][a-z]+))?"
 )
 _TIMES = re.compile(
@@ -28,7 +29,6 @@ _TIMES = re.compile(
 )
 _GROUPS = re.compile(rf"({DIGITS}) [a-z]+ (?:with|of) ({DIGITS}) ([a-z]+)(?: each)?")
 _QUESTION = re.compile(r"How many (?P<more>more )?(?P<thing>[a-z]+) (?P<rest>.*)\?$")
-_NO_THING = frozenset({"to", "and", "on", "in", "at", "out", "more", "of", "from"})
 _UNKNOWN_LAW = re.compile(r"\b(?:[Hh]alf|before|At the start|neither|years? (?:old|younger|older)\b.*\bold will)\b")
 
 
@@ -95,7 +95,7 @@ def _read_sentence(sentence: str, ledger: _Ledger) -> None:
 
 def _read_clause(match: re.Match[str], ledger: _Ledger) -> None:
     number = read(match["number"])
-    if match["thing"] and match["thing"] not in _NO_THING:
+    if match["thing"]:
         ledger.thing = match["thing"]
     if match["who"] and match["verb"]:
         ledger.who = match["who"]

@@ -1,0 +1,116 @@
+"""Power cuts at random moments on a simulated disk, recovery included: the invariants of docs/durability.md hold."""
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pytest
+
+from evalperf.results import RunDirectory, RunInfo, Store
+from evalperf.results.facts import read_facts
+from evalperf.results.walk import Found, walk
+from tests.results.helpers import HASH, ignore, make_info, make_result, options
+from tests.results.simulated_disk import PowerCut, SimulatedDisk
+
+T = TypeVar("T")
+DIRECTORY = RunDirectory(Path("/simulated/run"))
+
+
+class Inline(Executor):
+    """Runs what it is given at once, so that a seed always makes the same history."""
+
+    def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(work(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+class World:
+    """What was seen outside the disk: what every later session must answer for."""
+
+    def __init__(self, cases: int) -> None:
+        self.cases = cases
+        self.done: set[int] = set()
+        self.durable_answers: set[int] = set()
+        self.sent: Counter[int] = Counter()
+
+    def hold_against(self, store: Store, disk: SimulatedDisk) -> None:
+        assert all(store.is_done(seq, 1) for seq in self.done), "I1: a result that was counted as done is lost"
+        assert store.journal is not None
+        for seq in self.durable_answers:
+            answered = store.journal.recorded(seq, 1, 0, HASH) is not None
+            assert answered or store.is_done(seq, 1), "I3: a durable answer is lost"
+        facts, _ = read_facts(disk, DIRECTORY.journal, lambda key: store.is_done(key + 1, 1))
+        doubts = Counter(key for key, _, _ in facts.doubts.elements())
+        for seq, count in self.sent.items():
+            known = doubts[seq - 1] + (seq - 1 in facts.responses)
+            assert store.is_done(seq, 1) or known >= count, "I4: a call was made that nobody knows of"
+        assert len(facts.keys()) <= self.cases, "I8"
+
+
+async def live(disk: SimulatedDisk, chance: random.Random, world: World, info: RunInfo) -> None:
+    """One session with many cases in flight, until the end or a power cut."""
+    chosen = options(
+        journal=True, flush_results=chance.choice([1, 3, 8]), queue_size=1, seal_bytes=4000, rotate_bytes=3000
+    )
+    store = Store(disk, DIRECTORY, info, chosen, executor=Inline(), emit=ignore)
+    world.hold_against(store, disk)
+    journal = store.journal
+    assert journal is not None
+    store.start()
+    todo = [seq for seq in range(1, world.cases + 1) if not store.is_done(seq, 1)]
+    chance.shuffle(todo)
+    feed = iter(todo)
+
+    async def work() -> None:
+        for seq in feed:
+            if journal.recorded(seq, 1, 0, HASH) is None:
+                await journal.intent(seq, 1, 0, 1, HASH)
+                world.sent[seq] += 1
+                for _ in range(chance.randrange(4)):
+                    await asyncio.sleep(0)
+                journal.response(seq, 1, 0, 1, HASH, chance.randbytes(chance.randrange(400)))
+                if chance.random() < 0.3:
+                    await journal.sync()
+                    world.durable_answers.add(seq)
+            await store.put(make_result(seq, output=chance.randbytes(chance.randrange(1200)).hex()))
+
+    async def watch() -> None:
+        while True:
+            world.done.update(seq for seq in range(1, world.cases + 1) if store.is_done(seq, 1))
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(watch())
+    workers = [asyncio.create_task(work()) for _ in range(chance.choice([1, 4, 12]))]
+    try:
+        ended, _ = await asyncio.wait([*workers, *store._tasks], return_when=asyncio.FIRST_EXCEPTION)
+        for task in ended:
+            task.result()
+    finally:
+        watching.cancel()
+        await _gone([watching, *workers, *store._tasks])
+
+
+async def _gone(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def rows_on(disk: SimulatedDisk) -> Counter[int]:
+    keys: Counter[int] = Counter()
+    for path, file in disk.files.items():
+        if path.parent == DIRECTORY.results and path.name.startswith("part-"):
+            data = bytes(file.current)
+            for piece in walk(lambda size, offset, data=data: data[offset : offset + size], len(data), bodies=True):
+                assert isinstance(piece, Found), "I6: a sealed part is damaged"
+                keys.update(piece.header.keys())
+    return keys
