@@ -10,18 +10,10 @@ import orjson
 from evalperf.cases import Survey
 from evalperf.config.model import RunConfig
 from evalperf.errors import ConfigError
+from evalperf.pipeline.caller import what_answers
 from evalperf.results import RunInfo
 
 __all__ = ["check_same", "fingerprint"]
-
-WHERE_NOT_HOW: dict[str, set[str]] = {
-    "openai": {"endpoints", "timeouts", "stream", "verify_tls", "max_reply_bytes"},
-    "simulator": {"timeouts", "stream"},
-    "command": {"timeout_s", "env"},
-    "function": {"timeout_s"},
-    "replay": set(),
-}
-"""Of each provider, what says where and how it is reached; it may change between two sessions of a run."""
 
 MEANING = {
     "inputs": "the content of the input files",
@@ -34,12 +26,11 @@ MEANING = {
 
 def fingerprint(config: RunConfig, survey: Survey) -> dict[str, str]:
     """A digest for each thing that decides what the result lines say; keys as in `MEANING`."""
-    hidden = WHERE_NOT_HOW[config.provider.type]
     parts: dict[str, Any] = {
         "inputs": [file.digest for file in survey.files],
         "cases": config.cases.model_dump(mode="json", exclude={"path", "max_line_bytes", "on_bad_line"}),
         "prompt": config.prompt.model_dump(mode="json"),
-        "provider": config.provider.model_dump(mode="json", exclude=hidden),
+        "provider": what_answers(config.provider),
         "scorers": [scorer.model_dump(mode="json") for scorer in config.scorers],
     }
     return {name: _digest(part) for name, part in parts.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import shutil
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -22,7 +23,7 @@ from evalperf.config.model import RunConfig
 from evalperf.dashboard import Mode, open_progress
 from evalperf.directory import open_directory
 from evalperf.engines import LocalEngine
-from evalperf.errors import EvalperfError, InputError
+from evalperf.errors import ConfigError, EvalperfError, InputError
 from evalperf.events import Bus, Noticed, RunFinished, RunStarted
 from evalperf.interrupt import Interrupt, interruptible
 from evalperf.pipeline.assemble import Parts, open_parts
@@ -109,6 +110,10 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
         async with open_progress(options.progress, bus, environ=options.environ, stderr=options.stderr):
             ended = await _work(session, bus)
     report = summarise_run(directory, facts=ended.facts, gates=config.gates, config_path=str(loaded.path))
+    if isinstance(ended.error, ConfigError | InputError) and not report.document["cases"]["done"]:
+        if options.resume is None:
+            shutil.rmtree(directory.path)  # a directory of this session's own, in which nothing is worth keeping
+        raise ended.error
     save_summary(directory, report)
     return Outcome(report=report, exit_code=_exit_code(ended, report), error=ended.error)
 

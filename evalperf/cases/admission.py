@@ -87,15 +87,16 @@ class Admission:
         """The cases of these records, each with its size in bytes; raises InputError."""
         if not self._origins or self._origins[-1][1] is not block.source:
             self._origins.append((block.first_seq, block.source))
-        chosen, done, epochs = self._chosen, self._done, self._config.epochs
+        chosen, done, limit = self._chosen, self._done, self._config.limit
+        epochs: Sequence[int] = range(1, self._config.epochs + 1)
         for at, item in enumerate(block.items):
-            if self.full:
+            if limit is not None and self._taken >= limit:
                 return
             seq = block.first_seq + at
             if chosen is not None and seq not in chosen:
                 continue
-            due: Sequence[int] = range(1, epochs + 1)
-            if done is not None and not (due := [epoch for epoch in due if not done(seq, epoch)]):
+            due = epochs if done is None else _due(done, seq, epochs)
+            if not due:
                 self._pass_over(block, at, seq)
                 continue
             if isinstance(item, BadRecord):
@@ -168,3 +169,9 @@ class Admission:
         first_seq, source = next(origin for origin in reversed(self._origins) if origin[0] <= seq)
         unit = "line" if source.format == "jsonl" else "record"
         return f"{unit} {seq - first_seq + 1} of {source.name}"
+
+
+def _due(done: Callable[[int, int], bool], seq: int, epochs: Sequence[int]) -> Sequence[int]:
+    if len(epochs) == 1:
+        return () if done(seq, 1) else epochs
+    return [epoch for epoch in epochs if not done(seq, epoch)]

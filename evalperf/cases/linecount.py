@@ -45,7 +45,7 @@ class LineCounter:
     def _count_blank(self, chunk: bytes) -> None:
         first = chunk[: chunk.find(b"\n")]
         self._blank += self._open_is_blank and not first.strip()
-        if b"\n\n" in chunk or b"\n\r" in chunk:
+        if b"\n\n" in chunk or (b"\r" in chunk and b"\n\r" in chunk):
             self._blank += sum(not line or line.isspace() for line in chunk.split(b"\n")[1:-1])
 
     def _note_offsets(self, chunk: bytes, found: int) -> None:

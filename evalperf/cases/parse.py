@@ -138,8 +138,11 @@ def decode_object(raw: bytes) -> dict[str, Any]:
         raise BadRecordError(f"nested more than {MAX_DEPTH} levels deep") from None
     if type(record) is not dict:
         raise BadRecordError(f"an object is expected, found {_KIND.get(type(record), 'null')}", hint=_array_hint(raw))
-    if len(raw) > MAX_DEPTH and raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _deeper_than(record, MAX_DEPTH):
-        raise BadRecordError(f"nested more than {MAX_DEPTH} levels deep")
+    if len(raw) > 2 * MAX_DEPTH:  # a shorter line can't close as many brackets
+        for value in record.values():
+            kind = type(value)
+            if (kind is dict or kind is list) and _deeper_than(value, MAX_DEPTH - 1):
+                raise BadRecordError(f"nested more than {MAX_DEPTH} levels deep")
     return record
 
 
@@ -183,16 +186,15 @@ def _array_hint(raw: bytes) -> str | None:
 
 def _deeper_than(value: Any, levels: int) -> bool:
     layer: list[Any] = [value]
-    for _ in range(levels):
+    while layer and levels > 0:
+        levels -= 1
         layer = [
             child
             for parent in layer
             for child in (parent.values() if type(parent) is dict else parent)
             if type(child) is dict or type(child) is list
         ]
-        if not layer:
-            return False
-    return True
+    return bool(layer)
 
 
 def _messages(value: Any, fields: FieldMap) -> tuple[Message, ...]:

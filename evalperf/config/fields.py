@@ -38,7 +38,7 @@ class FieldMap:
             for role, names in ALIASES.items()
         }
         self._dotted = any("." in name for name in claimed)
-        self._shapes: dict[tuple[str, ...], tuple[str | None, ...]] = {}
+        self._shapes: dict[tuple[str, ...], tuple[tuple[int, str], ...]] = {}
 
     def names(self, role: Role) -> tuple[str, ...]:
         """The names under which a role is looked for, in order."""
@@ -58,18 +58,22 @@ class FieldMap:
                 return value
         return lookup(record, self.mapping[role]) if role in self.mapping else None
 
-    def take_all(self, record: dict[str, Any]) -> tuple[Any, ...]:
+    def take_all(self, record: dict[str, Any]) -> list[Any]:
         """`take` for every role, in the order of `ALIASES`; fast, as most records of a file have the same fields."""
         shape = tuple(record)
         plan = self._shapes.get(shape)
         if plan is None:
             plan = self._plan(shape)
-        values = [None if name is None else record.pop(name) for name in plan]
-        if self._dotted or values.count(None) != plan.count(None):
+        values: list[Any] = [None] * len(ALIASES)
+        complete = not self._dotted
+        for at, name in plan:
+            values[at] = value = record.pop(name)
+            complete = complete and value is not None
+        if not complete:
             for at, role in enumerate(ALIASES):
                 if values[at] is None:
                     values[at] = self.take(record, role)
-        return tuple(values)
+        return values
 
     def exact_text(self, raw: bytes, role: Role) -> str:
         """A role's value as text, with each number as it stands in the record: 3.10 stays 3.10; JSON if no scalar."""
@@ -79,8 +83,10 @@ class FieldMap:
         """`exact_text` for each item of a list."""
         return tuple(json_text(item) for item in self.pick(_decode_exact(raw), role))
 
-    def _plan(self, shape: tuple[str, ...]) -> tuple[str | None, ...]:
-        plan = tuple(next((name for name in self._names[role] if name in shape), None) for role in ALIASES)
+    def _plan(self, shape: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+        """(place of a role, name of its field), for the roles that a record with these fields has."""
+        firsts = (next((name for name in self._names[role] if name in shape), None) for role in ALIASES)
+        plan = tuple((at, name) for at, name in enumerate(firsts) if name is not None)
         if len(self._shapes) < _MAX_SHAPES:
             self._shapes[shape] = plan
         return plan

@@ -40,13 +40,11 @@ class LocalEngine:
             store.journal,
             emit,
             total_s=_total_s(config),
-            request_context=request_context(config),
+            config=config.provider,
             seed=config.cases.seed,
         )
         async with watch(config.concurrency.worker_timeout_s) as limit:
-            evaluator = Evaluator(
-                parts.prompt, caller, parts.scorers, limit, include_input=config.output.include_input
-            )
+            evaluator = Evaluator(parts.prompt, caller, parts.scorers, limit, include_input=config.output.include_input)
             await self._run_pool(batches, evaluator, store, emit)
 
     async def _run_pool(
@@ -61,11 +59,6 @@ class LocalEngine:
             sampling.cancel()
             await asyncio.wait([sampling])
             self.limited_by = sampler.limited_by()
-
-
-def request_context(config: RunConfig) -> bytes:
-    """What decides an answer besides the messages, so that a bought answer is never used for another question."""
-    return config.provider.model_dump_json(include={"type", "model", "api", "params"}).encode()
 
 
 def _total_s(config: RunConfig) -> float:

@@ -102,9 +102,12 @@ async def to_the_end(work: Coroutine[Any, Any, _Item]) -> _Item:
 
 async def _file_chunks(path: Path) -> AsyncGenerator[bytes, None]:
     _check_regular(path)
-    async with wrap(_open(path)) as file:  # opened here, as a cancelled aiofiles.open() would leave the file open
+    file = wrap(_open(path))  # opened here, as a cancelled aiofiles.open() would leave the file open
+    try:
         while chunk := await to_the_end(file.read(CHUNK_BYTES)):
             yield chunk
+    finally:
+        await to_the_end(file.close())
 
 
 async def _stdin_chunks() -> AsyncGenerator[bytes, None]:

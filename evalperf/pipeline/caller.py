@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import orjson
 import xxhash
 
 from evalperf import clock
+from evalperf.config.model import AnswerProvider
 from evalperf.errors import ConfigError, EvalperfError, ProviderError, StoppedError
 from evalperf.events import CaseRetried, Emit
 from evalperf.pipeline.job import Again, Job
@@ -24,13 +26,28 @@ from evalperf.records import Call, Failure, Request, Response, Unanswered
 from evalperf.resilience import RetryPolicy
 from evalperf.results import Journal
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "what_answers"]
 
 FATAL = frozenset({"auth", "quota"})
 """Failures that every further case would share: the run stops instead of failing ten thousand times."""
 
 THE_CALL = 0
 """Number of the call within its case, in the journal; a case has one call until judges make more."""
+
+
+DECIDES_ANSWERS: dict[str, set[str]] = {
+    "openai": {"type", "model", "api", "params"},
+    "simulator": {"type", "model", "api", "params"},
+    "command": {"type", "argv", "model"},
+    "function": {"type", "call", "options", "model"},
+    "replay": {"type", "path", "fields", "model"},
+}
+"""Of each provider, what decides what it answers; the rest (addresses, limits) may change between two sessions."""
+
+
+def what_answers(config: AnswerProvider) -> dict[str, Any]:
+    """The settings that decide an answer, besides the messages: what they are, not where they are reached."""
+    return config.model_dump(mode="json", include=DECIDES_ANSWERS[config.type])
 
 
 class _Endpoint:
@@ -54,7 +71,7 @@ class Caller:
         emit: Emit,
         *,
         total_s: float,
-        request_context: bytes,
+        config: AnswerProvider,
         seed: int,
     ) -> None:
         self._endpoints = [_Endpoint(provider) for provider in providers]
@@ -62,7 +79,7 @@ class Caller:
         self._journal = journal
         self._emit = emit
         self._total_s = total_s
-        self._request_context = request_context
+        self._context = orjson.dumps(what_answers(config), option=orjson.OPT_SORT_KEYS)
         self._random = random.Random(seed)
         self._answered = False  # whether any call of this run has succeeded: its addresses are right, then
 
@@ -122,7 +139,7 @@ class Caller:
 
     def _digest(self, request: Request) -> bytes:
         """16 bytes that differ when the request or what is asked with it differs."""
-        return xxhash.xxh3_128_digest(self._request_context + orjson.dumps(request.messages))
+        return xxhash.xxh3_128_digest(self._context + orjson.dumps(request.messages))
 
 
 def _load(endpoint: _Endpoint) -> int:

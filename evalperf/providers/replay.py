@@ -78,11 +78,11 @@ class ReplayFile(Replay):
         self._index: AnswerIndex | None = None
 
     async def check(self) -> None:
-        """Reads the first rows; raises InputError for a file that can't be opened or has no answer in its first row."""
+        """Reads the first rows; raises InputError for a file that can't be opened or has none in its first row."""
         async with self._reading:
-            if not self._read:
+            while not self._window and not self._ended:
                 await self._advance()
-        if not self._window and self._ended:
+        if not self._window:
             raise InputError(self._path, f"holds no answers{'' if self._fault is None else f': {self._fault}'}")
         if self._window:
             id_, row = next(iter(self._window.items()))
@@ -120,14 +120,15 @@ class ReplayFile(Replay):
     async def _reach(self, id_: str) -> bytes | None:
         """The row of an id that was not in the window a moment ago; the lock is held."""
         try:
-            if self._index is None:
+            index = self._index
+            if index is None:
                 until = self._read + LOOK_AHEAD_ROWS
                 while id_ not in self._window and not self._ended and self._read < until:
                     await self._advance()
                 if id_ in self._window:
                     return self._window[id_]
-                await to_the_end(self._make_index())
-            return await self._through_index(self._index, id_)
+                index = await to_the_end(self._make_index())
+            return await self._through_index(index, id_)
         except InputError as error:
             raise ProviderError("provider", str(error)) from error
 
@@ -150,8 +151,10 @@ class ReplayFile(Replay):
     def _is_near(self, place: Place) -> bool:
         return not self._ended and 0 < place.line - self._read <= LOOK_AHEAD_ROWS
 
-    async def _make_index(self) -> None:
+    async def _make_index(self) -> AnswerIndex:
+        """Keeps it at once: a caller that is cancelled does not get it, and it has to be closed all the same."""
         self._index = await asyncio.to_thread(build_index, self._path, self._rows, MAX_ROW_BYTES)
+        return self._index
 
     async def _advance(self) -> None:
         """Takes the next block of rows into the window."""

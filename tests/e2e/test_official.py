@@ -18,7 +18,7 @@ pytestmark = pytest.mark.data
 
 
 @pytest.fixture
-def run_example(document, tmp_path: Path, shared_data: Path):  # noqa: ANN001, ANN201
+def run_example(document, tmp_path: Path, shared_data: Path):
     """Runs a configuration of configs/examples and returns its document and its results."""
 
     def run(name: str, *arguments: str) -> tuple[dict[str, Any], list[Result]]:
@@ -36,7 +36,7 @@ def official(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("model", "correct"), [("6b", 286), ("175b", 742)])
-def test_gsm8k(model: str, correct: int, run_example, shared_data: Path) -> None:  # noqa: ANN001
+def test_gsm8k(model: str, correct: int, run_example, shared_data: Path) -> None:
     """OpenAI's own flag on each of the 1,319 answers."""
     name = {"6b": "6b_finetuning", "175b": "175b_verification"}[model]
     flags = official(shared_data / "gsm8k" / f"responses-{name}.jsonl")
@@ -46,7 +46,7 @@ def test_gsm8k(model: str, correct: int, run_example, shared_data: Path) -> None
 
 
 @pytest.mark.parametrize(("form", "correct"), [("cot", 1646), ("direct", 1144)])
-def test_bbh(form: str, correct: int, run_example, shared_data: Path, evalperf) -> None:  # noqa: ANN001
+def test_bbh(form: str, correct: int, run_example, shared_data: Path, evalperf) -> None:
     """The authors' accuracy of each of 9 tasks, from `report --by task`."""
     expected = json.loads((shared_data / "bbh" / "expected_numbers.json").read_text())
     ran, _ = run_example(f"bbh-{form}.json")
@@ -67,7 +67,7 @@ def _accuracies(expected: Any, form: str) -> dict[str, float]:
     }
 
 
-def test_mmlu_pro(run_example, shared_data: Path) -> None:  # noqa: ANN001
+def test_mmlu_pro(run_example, shared_data: Path) -> None:
     """The letter that the authors extracted, for each of 12,032 answers; gzip input."""
     letters = official(shared_data / "mmlu_pro" / "responses-Yi-34B.jsonl.gz")
     ran, results = run_example("mmlu-pro-yi.json")
@@ -77,14 +77,14 @@ def test_mmlu_pro(run_example, shared_data: Path) -> None:  # noqa: ANN001
     assert {r.id: r.scores["choice"].extracted for r in results} == {i: o["pred"] for i, o in letters.items()}
 
 
-def test_needle(run_example) -> None:  # noqa: ANN001
+def test_needle(run_example) -> None:
     ran, _ = run_example("needle.json")
     assert ran["scores"]["park"]["passed"] == 840
     assert ran["scores"]["sentence"]["passed"] == 755
 
 
 @pytest.mark.parametrize(("model", "followed"), [("gpt-4o-mini", 409), ("qwen2.5-0.5b", 148)])
-def test_ifeval(model: str, followed: int, run_example) -> None:  # noqa: ANN001
+def test_ifeval(model: str, followed: int, run_example) -> None:
     """Published verdicts on 452 instructions."""
     ran, results = run_example(f"ifeval-{model}.json")
     assert ran["scores"]["followed"]["passed"] == followed

@@ -37,11 +37,20 @@ def wait_for_results(folder: Path) -> RunDirectory:
     raise AssertionError("no results were written")
 
 
+def wait_for_calls(folder: Path) -> None:
+    """Returns when the journal tells of calls."""
+    for _ in range(400):
+        if any(path.stat().st_size for path in folder.glob("results/*/journal/*.wal")):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no call was made")
+
+
 def rows(directory: RunDirectory) -> list[tuple[int, int]]:
     return [(result.seq, result.epoch) for result in read_results(directory, on_damage=lambda _: None)]
 
 
-def test_after_kill_9_every_case_has_exactly_one_result(house: Path, document) -> None:  # noqa: ANN001
+def test_after_kill_9_every_case_has_exactly_one_result(house: Path, document) -> None:
     """What was written before is kept, what was not is done."""
     process = begin(house)
     directory = wait_for_results(house)
@@ -61,7 +70,7 @@ def test_a_signal_drains_says_how_to_go_on_and_exits(
     number: signal.Signals,
     code: int,
     house: Path,
-    document,  # noqa: ANN001
+    document,
 ) -> None:
     """Calls in flight land; nothing is in doubt afterwards."""
     process = begin(house)
@@ -78,15 +87,15 @@ def test_a_signal_drains_says_how_to_go_on_and_exits(
 def test_two_signals_stop_at_once(house: Path) -> None:
     """Even while a call takes its time."""
     process = begin(house, "--set", "provider.latency_s=20", "--set", "provider.latency_spread=0")
-    time.sleep(3)
+    wait_for_calls(house)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130, errors.decode()
 
 
-def test_a_changed_prompt_is_not_resumed(house: Path, evalperf) -> None:  # noqa: ANN001
+def test_a_changed_prompt_is_not_resumed(house: Path, evalperf) -> None:
     process = begin(house)
     wait_for_results(house)
     process.kill()
@@ -95,7 +104,7 @@ def test_a_changed_prompt_is_not_resumed(house: Path, evalperf) -> None:  # noqa
     assert "the prompt" in refused.stderr
 
 
-def test_two_processes_do_not_work_on_one_run(house: Path, evalperf) -> None:  # noqa: ANN001
+def test_two_processes_do_not_work_on_one_run(house: Path, evalperf) -> None:
     """The second is told who holds it."""
     process = begin(house)
     directory = wait_for_results(house)
@@ -105,7 +114,7 @@ def test_two_processes_do_not_work_on_one_run(house: Path, evalperf) -> None:  #
     process.communicate()
 
 
-def test_failed_cases_are_retried_on_request(house: Path, document) -> None:  # noqa: ANN001
+def test_failed_cases_are_retried_on_request(house: Path, document) -> None:
     """A server that always fails, then one that does not."""
     hopeless = ("--set", "provider.rate_500=0.9", "--set", "retry.attempts=1", "--set", "provider.latency_s=0.01")
     first = document("run", "configs/quickstart.json", *hopeless, "-n", "40", "-j", "8")

@@ -8,13 +8,14 @@ any subset (`any`, the worst that POSIX allows).
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 SECTOR = 512
 
 
-class PowerCut(BaseException):  # noqa: N818 - no error of the code under test, which must not be able to handle it
+class PowerCut(BaseException):
     """From here on nothing is written."""
 
 
@@ -53,9 +54,14 @@ class SimulatedDisk:
         self._changes: list[_Change] = []
         self._open: dict[int, _File] = {}
 
+    @property
+    def powerless(self) -> bool:
+        """Whether the power is cut."""
+        return self.cut_after is not None and self.calls >= self.cut_after
+
     def _tick(self) -> None:
         self.calls += 1
-        if self.cut_after is not None and self.calls >= self.cut_after:
+        if self.powerless:
             raise PowerCut
 
     def open_append(self, path: Path) -> int:
@@ -165,4 +171,4 @@ def _torn(file: _File, chance: random.Random) -> bytes:
 
 def _sectors(offset: int, size: int) -> list[tuple[int, int]]:
     edges = [offset, *range((offset // SECTOR + 1) * SECTOR, offset + size, SECTOR), offset + size]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))

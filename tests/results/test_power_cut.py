@@ -1,7 +1,6 @@
 """Power cuts at random moments on a simulated disk, recovery included: the invariants of docs/durability.md hold."""
 
 import asyncio
-import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import msgspec
 import pytest
 
 from evalperf.results import RunDirectory, RunInfo, Store
@@ -28,7 +28,7 @@ class Inline(Executor):
         future: Future[T] = Future()
         try:
             future.set_result(work(*args, **kwargs))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - handed to whoever awaits it
             future.set_exception(error)
         return future
 
@@ -88,15 +88,25 @@ async def live(disk: SimulatedDisk, chance: random.Random, world: World, info: R
             world.done.update(seq for seq in range(1, world.cases + 1) if store.is_done(seq, 1))
             await asyncio.sleep(0)
 
-    watching = asyncio.create_task(watch())
     workers = [asyncio.create_task(work()) for _ in range(chance.choice([1, 4, 12]))]
+    watching = asyncio.create_task(watch())
     try:
-        ended, _ = await asyncio.wait([*workers, *store._tasks], return_when=asyncio.FIRST_EXCEPTION)
+        await _unless_one_fails(workers, store._tasks)
+        await store.finish()
+    except BaseException:
+        if disk.powerless:
+            raise PowerCut from None  # whatever the code under test has made of it
+        raise
+    finally:
+        await _gone([watching, *workers, *store._tasks])
+
+
+async def _unless_one_fails(workers: list[asyncio.Task[None]], others: list[asyncio.Task[None]]) -> None:
+    while not all(worker.done() for worker in workers):
+        running = [task for task in [*workers, *others] if not task.done()]
+        ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             task.result()
-    finally:
-        watching.cancel()
-        await _gone([watching, *workers, *store._tasks])
 
 
 async def _gone(tasks: list[asyncio.Task[None]]) -> None:
@@ -114,3 +124,38 @@ def rows_on(disk: SimulatedDisk) -> Counter[int]:
                 assert isinstance(piece, Found), "I6: a sealed part is damaged"
                 keys.update(piece.header.keys())
     return keys
+
+
+async def one_run(seed: int, names: Literal["ordered", "any"]) -> int:
+    """From the first session to the last; how often the power was cut."""
+    chance = random.Random(seed)
+    world = World(chance.choice([8, 30, 60]))
+    info = make_info(DIRECTORY, lines=world.cases)
+    disk = SimulatedDisk()
+    cuts = 0
+    while True:
+        disk.cut_after = chance.choice([chance.randint(1, 30), chance.randint(1, 200)]) if cuts < 12 else None
+        try:
+            await live(disk, chance, world, info)
+        except PowerCut:
+            cuts += 1
+            disk = disk.after_power_cut(chance, names)
+            continue
+        break
+    assert rows_on(disk) == Counter(range(world.cases)), "I2: not exactly one row for each case"
+    success = msgspec.json.decode(bytes(disk.files[DIRECTORY.success].current))
+    assert world.sent.total() - world.cases <= success["in_doubt"], "I5: paid twice more often than is recorded"
+    return cuts
+
+
+@pytest.mark.parametrize("names", ["ordered", "any"])
+@pytest.mark.parametrize("seeds", [150, pytest.param(6000, marks=pytest.mark.slow)])
+@pytest.mark.timeout(3600)
+def test_the_invariants_hold_through_power_cuts(names: Literal["ordered", "any"], seeds: int) -> None:
+    cuts = 0
+    for seed in range(seeds):
+        try:
+            cuts += asyncio.run(one_run(seed, names))
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+    assert cuts > seeds

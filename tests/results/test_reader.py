@@ -132,5 +132,3 @@ def test_a_success_file_that_is_damaged_is_told(run: tuple[RunDirectory, RunInfo
     run[0].success.write_text("{")
     with pytest.raises(DamageError):
         read_success(run[0])
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from evalperf.config.model import ReplayProvider
 from evalperf.errors import ProviderError
 from evalperf.pipeline.caller import Caller
 from evalperf.pipeline.job import Job
@@ -118,7 +119,7 @@ def caller(
         journal,  # type: ignore[arg-type]
         (events if events is not None else []).append,
         total_s=total_s,
-        request_context=b"",
+        config=ReplayProvider(type="replay"),
         seed=1,
     )
 
