@@ -57,7 +57,7 @@ def test_broken_json_names_line_and_column_and_keeps_what_was_before(config, eva
     said = evalperf("run", config([*GOOD[:3], '{"id": "c4", "input": }', *GOOD[4:]]), code=2).stderr
     assert "cases.jsonl:4:23" in said
     ((run,),) = [list((tmp_path / "results").iterdir())]
-    assert "3 cases are done" in evalperf("report", str(run)).stdout
+    assert "3 of 5 cases are done" in evalperf("report", str(run)).stdout
 
 
 def test_bad_lines_are_skipped_and_counted_on_request(config, document, tmp_path: Path) -> None:
