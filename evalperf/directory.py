@@ -55,7 +55,7 @@ def _latest(output_dir: Path, name: str, *, finished: bool) -> RunDirectory:
 
 
 def _info(loaded: LoadedConfig, inputs: Survey, digests: dict[str, str]) -> RunInfo:
-    created_at = clock.utc_now()
+    created_at = clock.utc_stamp()
     name = _name(loaded)
     return RunInfo(
         run_id=new_run_id(name, created_at),

@@ -33,7 +33,7 @@ __all__ = [
 logger = logging.getLogger("evalperf")
 
 
-class RunStarted(Struct, frozen=True, kw_only=True):
+class RunStarted(Struct, frozen=True, kw_only=True, gc=False):
     """The first event of a run."""
 
     at_s: float
@@ -49,14 +49,14 @@ class RunStarted(Struct, frozen=True, kw_only=True):
     scorers: tuple[str, ...]
 
 
-class CaseStarted(Struct, frozen=True):
+class CaseStarted(Struct, frozen=True, gc=False):
     """A worker took a case: an attempt begins."""
 
     at_s: float
     seq: int
 
 
-class CaseRetried(Struct, frozen=True):
+class CaseRetried(Struct, frozen=True, gc=False):
     """An attempt failed and the case waits for another; its worker is free again."""
 
     at_s: float
@@ -66,7 +66,7 @@ class CaseRetried(Struct, frozen=True):
     delay_s: float
 
 
-class Throttled(Struct, frozen=True):
+class Throttled(Struct, frozen=True, gc=False):
     """A case waited for a limit."""
 
     at_s: float
@@ -75,21 +75,21 @@ class Throttled(Struct, frozen=True):
     wait_s: float
 
 
-class CaseFinished(Struct, frozen=True):
+class CaseFinished(Struct, frozen=True, gc=False):
     """A case has its result, and the writer has taken it."""
 
     at_s: float
     result: Result
 
 
-class InputEnded(Struct, frozen=True):
+class InputEnded(Struct, frozen=True, gc=False):
     """The last case was read; `cases` counts those of this session."""
 
     at_s: float
     cases: int
 
 
-class MemberWritten(Struct, frozen=True):
+class MemberWritten(Struct, frozen=True, gc=False):
     """The writer has put results on disk."""
 
     at_s: float
@@ -98,7 +98,7 @@ class MemberWritten(Struct, frozen=True):
     """Compressed size."""
 
 
-class Sampled(Struct, frozen=True, kw_only=True):
+class Sampled(Struct, frozen=True, kw_only=True, gc=False):
     """The machine and the queues, about once a second."""
 
     at_s: float
@@ -115,7 +115,7 @@ class Sampled(Struct, frozen=True, kw_only=True):
     """What held the run back since the last sample: server, rate_limit, client_cpu, writer, breaker or input."""
 
 
-class Noticed(Struct, frozen=True):
+class Noticed(Struct, frozen=True, gc=False):
     """Something that the user should know, once: `level` is `info` or `warning`."""
 
     at_s: float
@@ -123,7 +123,7 @@ class Noticed(Struct, frozen=True):
     message: str
 
 
-class RunFinished(Struct, frozen=True):
+class RunFinished(Struct, frozen=True, gc=False):
     """The last event of a run."""
 
     at_s: float

@@ -3,10 +3,14 @@
 `Case` in cases/, `Request` and `Result` in pipeline/evaluate, `Completion` in providers/, `Response`, `Unanswered` and
 `Failure` in pipeline/caller (and scorer failures in pipeline/evaluate), `Score` in scorers/. None always means "not
 known" or "not there", never 0.
+
+Records hold JSON values and each other, never a cycle: so they are left out of the cycle collector (`gc=False`), which
+would otherwise walk over every case in flight.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -58,7 +62,7 @@ CachedFrom = Literal["memory", "disk", "redis", "semantic", "coalesced"]
 CACHED_FROM: tuple[CachedFrom, ...] = CachedFrom.__args__  # type: ignore[attr-defined]
 
 
-class Case(Struct, frozen=True, kw_only=True):
+class Case(Struct, frozen=True, kw_only=True, gc=False):
     """One line of input, in one epoch."""
 
     seq: int
@@ -81,7 +85,7 @@ class Case(Struct, frozen=True, kw_only=True):
     """All other fields of the line; template variables, and copied to the result."""
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Struct, frozen=True, kw_only=True, gc=False):
     """What is sent for a case, before a provider gives it the form of its protocol."""
 
     case: Case
@@ -89,14 +93,14 @@ class Request(Struct, frozen=True, kw_only=True):
     """The conversation; the last one is the user's turn."""
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     """Tokens that the endpoint says it has counted."""
 
     input_tokens: int
     output_tokens: int
 
 
-class Completion(Struct, frozen=True, kw_only=True):
+class Completion(Struct, frozen=True, kw_only=True, gc=False):
     """What a provider returned."""
 
     text: str
@@ -113,7 +117,7 @@ class Completion(Struct, frozen=True, kw_only=True):
     """A target that came with a recorded answer; it wins over the case's."""
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class Call(Struct, frozen=True, kw_only=True, gc=False):
     """What it took to get an answer, or to give up."""
 
     endpoint: str | None = None
@@ -128,14 +132,14 @@ class Call(Struct, frozen=True, kw_only=True):
     """Waited between attempts."""
 
 
-class Response(Struct, frozen=True, kw_only=True):
+class Response(Struct, frozen=True, kw_only=True, gc=False):
     """A completion as the run saw it."""
 
     completion: Completion
     call: Call
 
 
-class Failure(Struct, frozen=True, kw_only=True):
+class Failure(Struct, frozen=True, kw_only=True, gc=False):
     """Why there is no answer, or no scores."""
 
     kind: FailureKind
@@ -146,14 +150,14 @@ class Failure(Struct, frozen=True, kw_only=True):
     """Whether the same case may succeed in a later run."""
 
 
-class Unanswered(Struct, frozen=True, kw_only=True):
+class Unanswered(Struct, frozen=True, kw_only=True, gc=False):
     """A call that was given up."""
 
     failure: Failure
     call: Call
 
 
-class Score(Struct, frozen=True, kw_only=True):
+class Score(Struct, frozen=True, kw_only=True, gc=False):
     """One scorer's view of one answer."""
 
     value: float | None
@@ -166,7 +170,7 @@ class Score(Struct, frozen=True, kw_only=True):
     """What of the answer was scored, where that is not the whole."""
 
 
-class Result(Struct, frozen=True, kw_only=True):
+class Result(Struct, frozen=True, kw_only=True, gc=False):
     """A case's line in the results file: the wire form, field for field."""
 
     seq: int
@@ -192,8 +196,8 @@ class Result(Struct, frozen=True, kw_only=True):
     usage: Usage | None
     cost_usd: float | None
     finish_reason: str | None
-    started_at: str
-    """UTC, RFC 3339."""
+    started_at: datetime
+    """UTC; RFC 3339 in the file."""
     tags: tuple[str, ...]
     metadata: dict[str, Any]
     alternatives: tuple[str, ...] = ()

@@ -236,3 +236,19 @@ async def test_standard_input_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp
     with (tmp_path / "x").open("rb") as file:
         monkeypatch.setattr(sys, "stdin", file)
         assert lines_of(await read(None)) == [b"a", b"b"]
+
+
+async def test_a_cut_file_that_unpacks_a_thousandfold_gives_all_that_is_there(tmp_path: Path) -> None:
+    """The decoder has swallowed the whole file long before it has given everything out."""
+    packed = gzip.compress((b"x" * 99 + b"\n") * 50_000)[:-20]
+    path = tmp_path / "cases.jsonl.gz"
+    path.write_bytes(packed)
+    found: list[bytes] = []
+
+    async def read_all() -> None:
+        async for block in read_blocks(path, max_line_bytes=LIMIT):
+            found.extend(lines_of([block]))
+
+    with pytest.raises(InputError, match="cut off"):
+        await read_all()
+    assert len(found) == zlib.decompressobj(31).decompress(packed).count(b"\n")

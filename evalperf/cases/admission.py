@@ -119,10 +119,11 @@ class Admission:
             return None
         if case is None:
             return None
-        id_ = self._distinct(block, at, seq, case.id)
-        if id_ is None:
-            return None
-        return case if id_ is case.id else replace(case, id=id_)
+        first = self._seen.add(case.id, seq)
+        if first is None:
+            return case
+        id_ = self._another_id(block, at, first, case.id)
+        return None if id_ is None else replace(case, id=id_)
 
     def _pass_over(self, block: RawRecords, at: int, seq: int) -> None:
         """A case of an earlier session: it counts, and its id is taken."""
@@ -130,17 +131,18 @@ class Admission:
         item = block.items[at]
         if isinstance(item, bytes):
             try:
-                self._distinct(block, at, seq, self._parser.id_of(item))
+                id_ = self._parser.id_of(item)
             except BadRecordError as fault:
                 self._refusal.refuse(block, at, fault)
+                return
+            first = self._seen.add(id_, seq)
+            if first is not None:
+                self._another_id(block, at, first, id_)
 
-    def _distinct(self, block: RawRecords, at: int, seq: int, id_: str) -> str | None:
-        """The id under which the case goes on; None if it does not."""
-        first = self._seen.add(id_, seq)
-        if first is None:
-            return id_
+    def _another_id(self, block: RawRecords, at: int, first: int, id_: str) -> str | None:
+        """What a case goes by whose id the record `first` has; None if it does not go on at all."""
         if self._config.on_duplicate == "rename":
-            return self._renamed(id_, seq)
+            return self._renamed(id_, block.first_seq + at)
         fault = BadRecordError(
             f'duplicate id "{id_}": {self._place(first)} has it, too',
             hint='make the ids distinct, or choose "cases": {"on_duplicate": "rename"} or "keep_first"',

@@ -13,9 +13,10 @@ from xxhash import xxh3_128_digest
 
 __all__ = ["SeenIds"]
 
-_FIRST_CAPACITY = 1 << 20
-_FILTER_BYTES_PER_ID = 4
+_FIRST_WORDS = 1 << 19
+_IDS_PER_WORD = 2
 _PARTITIONS = 4096
+_PARTITION_MASK = _PARTITIONS - 1
 _RECORD_BYTES = 24  # 16 of the digest, 8 of the number
 _RUN_IDS = 80_000
 
@@ -33,8 +34,8 @@ class SeenIds:
     """
 
     def __init__(self) -> None:
-        self._filter = _Filter(_FIRST_CAPACITY)
-        self._older: list[_Filter] = []
+        self._older: list[array[int]] = []
+        self._grow(_FIRST_WORDS)
         self._fresh: list[bytearray | None] = [None] * _PARTITIONS
         self._room = _RUN_IDS
         self._file: IO[bytes] | None = None
@@ -43,11 +44,17 @@ class SeenIds:
     def add(self, id_: str, seq: int) -> int | None:
         """None for a new id, which is now known; else the number of the record that had it first."""
         digest = xxh3_128_digest(id_.encode())
-        word_hash, bits_hash, partition_hash, _ = _four_words(digest)
-        partition = partition_hash % _PARTITIONS
-        if (self._filter.mark(word_hash, bits_hash) or self._in_older(word_hash, bits_hash)) and (
-            first := self._find(digest, partition)
-        ) is not None:
+        word_hash, bits_hash, partition, _ = _four_words(digest)
+        partition &= _PARTITION_MASK
+        words, bits = self._words, _BIT_PATTERNS[bits_hash & 4095]
+        at = word_hash & self._mask
+        word = words[at]
+        if word & bits != bits:
+            words[at] = word | bits
+            maybe_old = bool(self._older) and self._in_older(word_hash, bits)
+        else:
+            maybe_old = True
+        if maybe_old and (first := self._find(digest, partition)) is not None:
             return first
         held = self._fresh[partition]
         if held is None:
@@ -62,9 +69,10 @@ class SeenIds:
     def find(self, id_: str) -> int | None:
         """As `add`, but adds nothing."""
         digest = xxh3_128_digest(id_.encode())
-        word_hash, bits_hash, partition_hash, _ = _four_words(digest)
-        if self._filter.has(word_hash, bits_hash) or self._in_older(word_hash, bits_hash):
-            return self._find(digest, partition_hash % _PARTITIONS)
+        word_hash, bits_hash, partition, _ = _four_words(digest)
+        bits = _BIT_PATTERNS[bits_hash & 4095]
+        if self._words[word_hash & self._mask] & bits == bits or self._in_older(word_hash, bits):
+            return self._find(digest, partition & _PARTITION_MASK)
         return None
 
     def close(self) -> None:
@@ -73,8 +81,8 @@ class SeenIds:
             self._file.close()
             self._file = None
 
-    def _in_older(self, word_hash: int, bits_hash: int) -> bool:
-        return any(filter_.has(word_hash, bits_hash) for filter_ in self._older)
+    def _in_older(self, word_hash: int, bits: int) -> bool:
+        return any(words[word_hash & (len(words) - 1)] & bits == bits for words in self._older)
 
     def _find(self, digest: bytes, partition: int) -> int | None:
         for run in self._runs:
@@ -99,36 +107,16 @@ class SeenIds:
         self._runs.append(starts)
         self._fresh = [None] * _PARTITIONS
         self._room = _RUN_IDS
-        if self._filter.room < _RUN_IDS:
-            self._older.append(self._filter)
-            self._filter = _Filter(2 * self._filter.capacity)
+        self._filter_room -= _RUN_IDS
+        if self._filter_room < _RUN_IDS:
+            self._older.append(self._words)
+            self._grow(2 * len(self._words))
 
-
-class _Filter:
-    """A Bloom filter of 64-bit words, one word and four of its bits per id; full, it errs on 1 new id in 1,000."""
-
-    __slots__ = ("_mask", "_words", "capacity", "room")
-
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
-        self.room = capacity
-        self._words = array("Q", bytes(capacity * _FILTER_BYTES_PER_ID))
-        self._mask = len(self._words) - 1
-
-    def has(self, word_hash: int, bits_hash: int) -> bool:
-        bits = _BIT_PATTERNS[bits_hash & 4095]
-        return self._words[word_hash & self._mask] & bits == bits
-
-    def mark(self, word_hash: int, bits_hash: int) -> bool:
-        """Whether it may have been here before; it is, from now on."""
-        bits = _BIT_PATTERNS[bits_hash & 4095]
-        at = word_hash & self._mask
-        word = self._words[at]
-        if word & bits == bits:
-            return True
-        self._words[at] = word | bits
-        self.room -= 1
-        return False
+    def _grow(self, words: int) -> None:
+        """A new filter: one 64-bit word for two ids, four of its bits for each; full, it errs on 1 new id in 1,000."""
+        self._words = array("Q", bytes(8 * words))
+        self._mask = words - 1
+        self._filter_room = words * _IDS_PER_WORD
 
 
 def _search(records: bytes | bytearray, key: bytes) -> int | None:

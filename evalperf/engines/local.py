@@ -43,14 +43,12 @@ class LocalEngine:
             config=config.provider,
             seed=config.cases.seed,
         )
+        evaluator = Evaluator(parts.prompt, caller, parts.scorers, include_input=config.output.include_input)
         async with watch(config.concurrency.worker_timeout_s) as limit:
-            evaluator = Evaluator(parts.prompt, caller, parts.scorers, limit, include_input=config.output.include_input)
-            await self._run_pool(batches, evaluator, store, emit)
+            pool = Pool(self.feed, evaluator, store.put, emit, workers=self._workers, limit=limit)
+            await self._sampled(pool, batches, store, emit)
 
-    async def _run_pool(
-        self, batches: AsyncIterator[list[Case]], evaluator: Evaluator, store: Store, emit: Emit
-    ) -> None:
-        pool = Pool(self.feed, evaluator.evaluate, store.put, emit, workers=self._workers)
+    async def _sampled(self, pool: Pool, batches: AsyncIterator[list[Case]], store: Store, emit: Emit) -> None:
         sampler = Sampler(self.feed, pool, store.waiting, emit)
         sampling = asyncio.create_task(sampler.sample())
         try:

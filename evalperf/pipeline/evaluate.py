@@ -9,7 +9,6 @@ from evalperf import clock
 from evalperf.cases import Prompt, PromptError
 from evalperf.pipeline.caller import Caller
 from evalperf.pipeline.job import Again, Job
-from evalperf.pipeline.watch import Watch
 from evalperf.records import Call, Completion, Failure, Request, Response, Result, Score, Unanswered
 from evalperf.scorers import Scorer, overall
 
@@ -24,7 +23,6 @@ class Evaluator:
         prompt: Prompt,
         caller: Caller,
         scorers: Sequence[Scorer],
-        watch: Watch,
         *,
         include_input: bool,
     ) -> None:
@@ -32,21 +30,12 @@ class Evaluator:
         self._caller = caller
         self._scorers = tuple(scorers)
         self._weights = {scorer.name: scorer.weight for scorer in scorers}
-        self._watch = watch
         self._include_input = include_input
 
     async def evaluate(self, job: Job) -> Result | Again:
         """The case's result, or Again after a failure that may pass; raises only what ends the run."""
-        if not job.started_at:
-            job.started_at = clock.utc_now()
-        try:
-            return await self._watch.limit(self._evaluate(job))
-        except TimeoutError:
-            failure = Failure(kind="timeout", message="the case kept its worker for longer than worker_timeout_s")
-            return self._result(job, Unanswered(failure=failure, call=_spent(job)))
-
-    async def _evaluate(self, job: Job) -> Result | Again:
         if job.request is None:
+            job.started_at = clock.utc_now()
             try:
                 job.request = Request(case=job.case, messages=self._prompt.render(job.case))
             except PromptError as error:
@@ -61,12 +50,20 @@ class Evaluator:
         scores, scorer_failure = await self._score(job, outcome)
         return self._result(job, outcome, scores, scorer_failure, clock.now() - began_s)
 
+    def timed_out(self, job: Job) -> Result:
+        """The result of a case that kept its worker for too long."""
+        failure = Failure(kind="timeout", message="the case kept its worker for longer than worker_timeout_s")
+        return self._result(job, Unanswered(failure=failure, call=_spent(job)))
+
     async def _score(self, job: Job, response: Response) -> tuple[dict[str, Score], Failure | None]:
         scores: dict[str, Score] = {}
         failure: Failure | None = None
         for scorer in self._scorers:
             try:
-                scores[scorer.name] = await _score_answers(scorer, job, response)
+                if response.completion.alternatives:
+                    scores[scorer.name] = await _score_answers(scorer, job, response)
+                else:
+                    scores[scorer.name] = _finite(await scorer.score(job.case, response))
             except Exception as error:  # noqa: BLE001 - foreign code: its error fails this case
                 reason = f"scorer {scorer.name}: {type(error).__name__}: {error}"
                 scores[scorer.name] = Score(value=None, reason=reason)
@@ -108,7 +105,7 @@ class Evaluator:
             usage=None if completion is None else completion.usage,
             cost_usd=None,
             finish_reason=None if completion is None else completion.finish_reason,
-            started_at=job.started_at,
+            started_at=job.started_at or clock.utc_now(),
             tags=case.tags,
             metadata=case.metadata,
             alternatives=() if completion is None else completion.alternatives,
@@ -120,10 +117,8 @@ def _spent(job: Job) -> Call:
 
 
 async def _score_answers(scorer: Scorer, job: Job, response: Response) -> Score:
-    """The score of the answer; of several answers (n > 1) their mean, and passed only if all of them pass."""
+    """Of several answers (n > 1) the mean score, and passed only if all of them pass."""
     completion = response.completion
-    if not completion.alternatives:
-        return _finite(await scorer.score(job.case, response))
     each = [
         _finite(await scorer.score(job.case, Response(completion=_one_of(completion, text), call=response.call)))
         for text in (completion.text, *completion.alternatives)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec import Struct
 
 from evalperf.records import Case, Request
@@ -9,7 +11,7 @@ from evalperf.records import Case, Request
 __all__ = ["Again", "Job"]
 
 
-class Job(Struct, kw_only=True):
+class Job(Struct, kw_only=True, gc=False):
     """One case in one epoch from its first worker to its result; owned by the worker that holds it, or the feed."""
 
     case: Case
@@ -17,7 +19,8 @@ class Job(Struct, kw_only=True):
     """When it was ready to be sent, on the loop's clock."""
     request: Request | None = None
     """Made by the first worker."""
-    started_at: str = ""
+    started_at: datetime | None = None
+    """When the first worker took it, UTC."""
     first_sent_s: float | None = None
     attempts: int = 0
     throttled_s: float = 0.0
@@ -26,7 +29,7 @@ class Job(Struct, kw_only=True):
     """Whether the wait it is in was asked for by a rate limit."""
 
 
-class Again(Struct, frozen=True):
+class Again(Struct, frozen=True, gc=False):
     """The attempt failed in a way that may pass: take the case again after the wait, with whichever worker is free."""
 
     delay_s: float

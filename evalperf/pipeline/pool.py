@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
 
 from evalperf import clock
 from evalperf.errors import EvalperfError
 from evalperf.events import CaseFinished, CaseStarted, Emit, InputEnded
 from evalperf.pipeline.feed import Feed
 from evalperf.pipeline.job import Again, Job
+from evalperf.pipeline.watch import Slot, Watch
 from evalperf.records import Case, Result
 
-__all__ = ["Deliver", "Evaluate", "Pool"]
+__all__ = ["Deliver", "Evaluates", "Pool"]
 
-Evaluate = Callable[[Job], Awaitable[Result | Again]]
+
+class Evaluates(Protocol):
+    """Makes a result of a job."""
+
+    async def evaluate(self, job: Job) -> Result | Again:
+        """The result, or Again; raises EvalperfError for what ends the run."""
+
+    def timed_out(self, job: Job) -> Result:
+        """The result of a job that kept its worker for too long."""
+
+
 Deliver = Callable[[Result], Awaitable[None]]
 
 
@@ -25,9 +37,12 @@ class Pool:
     what they hold, and is raised at the end: an answer that is on its way has been paid for.
     """
 
-    def __init__(self, feed: Feed, evaluate: Evaluate, deliver: Deliver, emit: Emit, *, workers: int) -> None:
+    def __init__(
+        self, feed: Feed, evaluator: Evaluates, deliver: Deliver, emit: Emit, *, workers: int, limit: Watch
+    ) -> None:
         self._feed = feed
-        self._evaluate = evaluate
+        self._evaluator = evaluator
+        self._limit = limit
         self._deliver = deliver
         self._emit = emit
         self.workers = workers
@@ -52,18 +67,24 @@ class Pool:
 
     async def _work(self) -> None:
         feed = self._feed
+        slot = self._limit.slot()
         while (job := await feed.next()) is not None:
             try:
-                await self._take_through(job)
+                await self._take_through(job, slot)
             except EvalperfError as error:
                 self._error = self._error or error
                 feed.finished()
                 feed.stop()
                 return
 
-    async def _take_through(self, job: Job) -> None:
+    async def _take_through(self, job: Job, slot: Slot) -> None:
         self._emit(CaseStarted(clock.now(), job.case.seq))
-        result = await self._evaluate(job)
+        result: Result | Again
+        try:
+            with slot:
+                result = await self._evaluator.evaluate(job)
+        except TimeoutError:
+            result = self._evaluator.timed_out(job)
         if isinstance(result, Again):
             self._feed.put_back(job, result.delay_s)
             return

@@ -1,22 +1,51 @@
 """Time limits on what workers do, with one timer for all of them.
 
-`asyncio.timeout` costs about 4 µs a case, a tenth of what a recorded answer may cost in all; a sweep costs nothing per
-case and is exact enough for limits of minutes.
+`asyncio.timeout` costs about 4 µs a case, a tenth of what a recorded answer may cost in all; a sweep costs next to
+nothing per case and is exact enough for limits of minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from types import TracebackType
 
 from evalperf import clock
 
-__all__ = ["Watch", "watch"]
+__all__ = ["Slot", "Watch", "watch"]
 
-T = TypeVar("T")
 SWEEPS_PER_LIMIT = 20
+
+
+class Slot:
+    """One task's stretches of limited work, each a `with` block that raises TimeoutError if it takes too long."""
+
+    __slots__ = ("_interrupted", "_task", "began_s")
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+        self._interrupted = False
+        self.began_s: float | None = None
+        """When the work began, on the loop's clock; None between two stretches."""
+
+    def __enter__(self) -> None:
+        self.began_s = clock.now()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.began_s = None
+        if self._interrupted:
+            self._interrupted = False
+            if self._task.uncancel() <= 0 and kind is asyncio.CancelledError:
+                raise TimeoutError from error
+
+    def interrupt(self) -> None:
+        """The work is cancelled where it waits; a second call does nothing."""
+        if not self._interrupted:
+            self._interrupted = True
+            self._task.cancel()
 
 
 class Watch:
@@ -24,33 +53,24 @@ class Watch:
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
-        self._running: dict[asyncio.Task[Any], float] = {}  # task -> when it began, on the loop's clock
-        self._interrupted: set[asyncio.Task[Any]] = set()
+        self._slots: list[Slot] = []
 
-    async def limit(self, work: Awaitable[T]) -> T:
-        """What `work` returns; raises TimeoutError if it takes too long. One call at a time in each task."""
+    def slot(self) -> Slot:
+        """A slot for the running task, for as long as the watch lives."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
-        self._running[task] = clock.now()
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if task in self._interrupted and task.uncancel() <= 0:
-                raise TimeoutError from None
-            raise
-        finally:
-            del self._running[task]
-            self._interrupted.discard(task)
+        slot = Slot(task)
+        self._slots.append(slot)
+        return slot
 
     async def sweep(self) -> None:
         """Looks for ever; owned by the block that opened the watch."""
         while True:
             await asyncio.sleep(self._limit_s / SWEEPS_PER_LIMIT)
             latest_start_s = clock.now() - self._limit_s
-            for task, began_s in self._running.items():
-                if began_s < latest_start_s and task not in self._interrupted:
-                    self._interrupted.add(task)
-                    task.cancel()
+            for slot in self._slots:
+                if slot.began_s is not None and slot.began_s < latest_start_s:
+                    slot.interrupt()
 
 
 @asynccontextmanager

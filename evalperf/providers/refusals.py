@@ -206,7 +206,7 @@ def _until_s(moment: str, server_date: str | None) -> float | None:
     then = _date(moment)
     if then is None:
         return None
-    now = _date(server_date) or datetime.fromisoformat(utc_now())
+    now = _date(server_date) or utc_now()
     return max(0.0, (then - now).total_seconds())
 
 

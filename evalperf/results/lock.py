@@ -62,7 +62,7 @@ class RunLock:
 
     @staticmethod
     def _sign(fd: int) -> None:
-        holder = Holder(pid=os.getpid(), host=socket.gethostname(), started_at=clock.utc_now())
+        holder = Holder(pid=os.getpid(), host=socket.gethostname(), started_at=clock.utc_stamp())
         os.ftruncate(fd, 0)
         os.pwrite(fd, msgspec.json.encode(holder) + b"\n", 0)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -172,4 +171,4 @@ def _json(document: Any, *, status: int = 200, headers: dict[str, str] | None = 
 
 
 def _unix_time() -> int:
-    return int(datetime.fromisoformat(utc_now()).timestamp())
+    return int(utc_now().timestamp())

@@ -223,7 +223,7 @@ BAD_LINES: dict[str, tuple[bytes, int | None, str]] = {
     "a text": (b'"x"', None, "an object is expected, found a text"),
     "a number": (b"7", None, "an object is expected, found a number"),
     "null": (b"null", None, "an object is expected, found null"),
-    "129 levels": (b'{"input": "x", "v": ' + b"[" * 129 + b"]" * 129 + b"}", None, "levels deep"),
+    "129 levels": (b'{"input": "x", "v": ' + b"[" * 128 + b"]" * 128 + b"}", None, "levels deep"),
     "a million levels": (b'{"input": ' + b"[" * 1_000_000, None, "levels deep"),
     "no input": (b'{"id": "x"}', None, "no input"),
     "input is null": (b'{"input": null}', None, "no input"),
@@ -379,6 +379,11 @@ async def test_two_sessions_take_what_one_would(tmp_path: Path, data: st.DataObj
     done = set(data.draw(st.lists(st.sampled_from([(c.seq, c.epoch) for c in whole]))) if whole else [])
     rest = await cases_of(path, **options, done=lambda seq, epoch: (seq, epoch) in done)
     assert rest == [case for case in whole if (case.seq, case.epoch) not in done]
+
+
+async def test_done_cases_count_for_the_limit(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "c.jsonl", *numbered(9))
+    assert [case.seq for case in await cases_of(path, limit=5, done=lambda seq, _epoch: seq in {1, 2})] == [3, 4, 5]
 
 
 async def test_a_duplicate_of_a_done_case_is_still_an_error(tmp_path: Path) -> None:

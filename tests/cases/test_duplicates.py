@@ -32,7 +32,7 @@ def test_it_answers_as_a_dictionary_would(ids: list[str]) -> None:
 def test_it_is_exact_across_runs_on_disk_and_grown_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small runs and filters, so that a few thousand ids go through all of them."""
     monkeypatch.setattr(duplicates, "_RUN_IDS", 500)
-    monkeypatch.setattr(duplicates, "_FIRST_CAPACITY", 1024)
+    monkeypatch.setattr(duplicates, "_FIRST_WORDS", 512)
     seen = SeenIds()
     for seq in range(20_000):
         assert seen.add(f"case-{seq}", seq) is None
@@ -48,4 +48,4 @@ def test_memory_is_bounded_by_filter_and_one_run(seen: SeenIds) -> None:
     for seq in range(200_000):
         seen.add(f"case-{seq}", seq)
     assert sum(len(held) for held in seen._fresh if held is not None) <= duplicates._RUN_IDS * 24
-    assert len(seen._filter._words) * 8 == 4 << 20
+    assert len(seen._words) * 8 == 4 << 20

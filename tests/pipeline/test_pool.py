@@ -49,8 +49,8 @@ async def take_through(
         asyncio.get_running_loop().call_later(stop_after_s, feed.stop)
     async with watch(limit_s) as limit:
         one = caller([provider], events=out.events)
-        evaluator = Evaluator(PlainPrompt(), one, scorers, limit, include_input=True)  # type: ignore[arg-type]
-        pool = Pool(feed, evaluator.evaluate, put or out.put, out.events.append, workers=workers)  # type: ignore[arg-type]
+        evaluator = Evaluator(PlainPrompt(), one, scorers, include_input=True)  # type: ignore[arg-type]
+        pool = Pool(feed, evaluator, put or out.put, out.events.append, workers=workers, limit=limit)  # type: ignore[arg-type]
         try:
             await pool.run(batches)
         except Exception as error:  # noqa: BLE001 - looked at by the tests
