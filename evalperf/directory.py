@@ -19,6 +19,7 @@ from evalperf.results import (
     list_runs,
     new_run_id,
     read_run_info,
+    write_input_index,
     write_run_info,
 )
 
@@ -44,6 +45,8 @@ def open_directory(
     info = _info(loaded, inputs, digests)
     directory = create_run(output_dir, info.run_id)
     write_run_info(directory, info)
+    if len(inputs.files) == 1 and inputs.files[0].line_offsets is not None:
+        write_input_index(directory, inputs.files[0].line_offsets)
     return directory, info
 
 

@@ -51,7 +51,7 @@ async def _plan(loaded: LoadedConfig) -> Plan:
     config = loaded.config
     inputs = await survey(config.cases, loaded.base_dir)
     first = await _first_cases(loaded)
-    prompt = build_prompt(config.prompt, loaded.base_dir)
+    prompt = build_prompt(config.prompt, loaded.base_dir, fields=config.cases.fields)
     prompt.check(first)
     total = inputs.total
     asked = 0 if config.provider.type == "replay" else total

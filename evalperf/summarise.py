@@ -91,8 +91,13 @@ def run_row(directory: RunDirectory) -> RunRow:
 
 
 def _fold(directory: RunDirectory, info: RunInfo, by: str | None, faults: list[str]) -> Summary:
-    scorers = [_scorer_name(scorer) for scorer in info.config.get("scorers", [])]
-    summariser = Summariser(scorers=scorers, epochs=info.epochs, by=by)
+    written = info.config.get("scorers", [])
+    summariser = Summariser(
+        scorers=[_scorer_name(scorer) for scorer in written],
+        weightless=[_scorer_name(s) for s in written if isinstance(s, dict) and s.get("weight") == 0],
+        epochs=info.epochs,
+        by=by,
+    )
     add = summariser.add
     for result in read_results(directory, on_damage=lambda damage: faults.append(str(damage))):
         add(result)

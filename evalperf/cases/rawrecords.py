@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -84,4 +85,4 @@ async def _spool_stdin(descriptor: int, max_line_bytes: int) -> None:
         async for block in blocks:
             if not isinstance(block, Lines):
                 raise InputError("standard input", "a line is longer than cases.max_line_bytes", line=block.line)
-            os.write(descriptor, block.data + b"\n")
+            await asyncio.to_thread(os.write, descriptor, block.data + b"\n")

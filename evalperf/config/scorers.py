@@ -4,116 +4,62 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from evalperf.config.scorer_options import Extract, ScorerOptions
+from evalperf.config.scorers_overlap import BleuScorer, ChrfScorer, RougeScorer, SquadEmScorer, SquadF1Scorer
+from evalperf.config.scorers_structured import (
+    JsonEqualScorer,
+    JsonSchemaScorer,
+    JsonValidScorer,
+    XmlValidScorer,
+    YamlValidScorer,
+)
+from evalperf.config.scorers_text import (
+    EndsWithScorer,
+    ExactScorer,
+    ExcludesScorer,
+    FuzzyScorer,
+    IncludesScorer,
+    LengthScorer,
+    LevenshteinScorer,
+    NormalizedScorer,
+    RegexScorer,
+    StartsWithScorer,
+)
 
 __all__ = [
+    "AllScorer",
+    "AnyScorer",
+    "BleuScorer",
     "ChoiceScorer",
+    "ChrfScorer",
+    "EndsWithScorer",
     "ExactScorer",
+    "ExcludesScorer",
     "Extract",
     "FunctionScorer",
+    "FuzzyScorer",
     "IncludesScorer",
+    "JsonEqualScorer",
+    "JsonSchemaScorer",
+    "JsonValidScorer",
+    "LengthScorer",
+    "LevenshteinScorer",
     "NormalizedScorer",
+    "NotScorer",
     "NumberScorer",
     "RegexScorer",
+    "RougeScorer",
     "ScorerConfig",
     "ScorerOptions",
+    "SquadEmScorer",
+    "SquadF1Scorer",
+    "StartsWithScorer",
+    "WeightedScorer",
+    "XmlValidScorer",
+    "YamlValidScorer",
 ]
-
-
-Flags = Annotated[str, Field(pattern=r"^[imsx]*$")]
-
-
-class Extract(BaseModel):
-    """What of the answer is scored: a group of the pattern's first or last match."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    pattern: str
-    group: int | str = 1
-    """The group's number or name; 0 = the whole match."""
-    which: Literal["last", "first"] = "last"
-    otherwise: Literal["none", "whole"] = "none"
-    """Without a match there is no answer (`none`), or the whole text is it (`whole`)."""
-    flags: Flags = ""
-    """Letters: i ignore case, m multi-line, s dot matches newline, x verbose."""
-
-
-def _bare_pattern(value: Any) -> Any:
-    return {"pattern": value} if isinstance(value, str) else value
-
-
-class ScorerOptions(BaseModel):
-    """What every scorer takes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]*$", max_length=100)] | None = None
-    """Its name in results and reports; its type where absent."""
-    weight: Annotated[float, Field(ge=0)] = 1.0
-    """Its share in `overall_score`."""
-    extract: Annotated[Extract, BeforeValidator(_bare_pattern, json_schema_input_type=str | Extract)] | None = None
-    """What of the answer is scored; a bare pattern means its first group in the last match."""
-    time_limit_s: Annotated[float, Field(gt=0)] = 1.0
-    """For the patterns of one case, `extract` and the scorer's own; past it the case is not scored, and says so."""
-
-
-class ExactScorer(ScorerOptions):
-    """The answer equals a target, character by character."""
-
-    type: Literal["exact"]
-    strip: bool = True
-    """Whether white space around answer and target is dropped."""
-    ignore_case: bool = False
-
-
-class NormalizedScorer(ScorerOptions):
-    """The answer equals a target after both are brought to a plain form."""
-
-    type: Literal["normalized"]
-    form: Literal["general", "squad"] = "general"
-    """`squad`: as the SQuAD evaluation does it; `general`: leaves scripts other than Latin intact."""
-
-
-class IncludesScorer(ScorerOptions):
-    """The answer contains a target."""
-
-    type: Literal["includes"]
-    values: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
-    """Texts to look for, instead of the case's target."""
-    match: Literal["any", "all"] = "any"
-    ignore_case: bool = True
-    form: Literal["general", "squad"] | None = None
-    """Bring answer and texts to the form of `normalized` first; white space and punctuation then do not count."""
-    negate: bool = False
-    """Passes when the texts are NOT there."""
-
-
-class RegexScorer(ScorerOptions):
-    """A pattern is found in the answer, or what it captures equals a target."""
-
-    type: Literal["regex"]
-    pattern: str | None = None
-    """The pattern; absent, the case's target is the pattern."""
-    flags: Flags = ""
-    """Letters: i ignore case, m multi-line, s dot matches newline, x verbose."""
-    match: Literal["search", "full", "start"] = "search"
-    group: int | str | None = None
-    """Compare this group with the target, instead of asking whether the pattern is found."""
-    which: Literal["last", "first"] = "first"
-    min_count: Annotated[int, Field(ge=0)] | None = None
-    """Fewest matches; with `max_count` the number of matches decides."""
-    max_count: Annotated[int, Field(ge=0)] | None = None
-
-    @model_validator(mode="after")
-    def _one_question(self) -> RegexScorer:
-        counts = self.min_count is not None or self.max_count is not None
-        if self.pattern is None and (counts or self.group is not None):
-            raise ValueError('"group", "min_count" and "max_count" need a "pattern"')
-        if counts and (self.group is not None or self.match != "search"):
-            raise ValueError('"min_count" and "max_count" count all matches: leave out "group" and "match"')
-        if self.min_count is not None and self.max_count is not None and self.min_count > self.max_count:
-            raise ValueError(f"min_count {self.min_count} is more than max_count {self.max_count}")
-        return self
 
 
 class NumberScorer(ScorerOptions):
@@ -172,8 +118,81 @@ class FunctionScorer(ScorerOptions):
         return self
 
 
+class _CompositeScorer(ScorerOptions):
+    scorers: Annotated[list[ScorerConfig], Field(min_length=1)]
+    """The scorers that it is made of."""
+
+    @model_validator(mode="after")
+    def _distinct_parts(self) -> _CompositeScorer:
+        names = [scorer.name or scorer.type for scorer in self.scorers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f'two scorers are called "{twice[0]}": give one of them a "name"')
+        return self
+
+
+class AllScorer(_CompositeScorer):
+    """Passes if all of its scorers pass."""
+
+    type: Literal["all"]
+
+
+class AnyScorer(_CompositeScorer):
+    """Passes if one of its scorers passes."""
+
+    type: Literal["any"]
+
+
+class WeightedScorer(_CompositeScorer):
+    """The mean of the values of its scorers, by their weights."""
+
+    type: Literal["weighted"]
+    threshold: float | None = None
+    """Passes at this value or above; without it there is no verdict."""
+
+    @model_validator(mode="after")
+    def _weighs_something(self) -> WeightedScorer:
+        if not any(scorer.weight for scorer in self.scorers):
+            raise ValueError("all weights are 0: there is no mean")
+        return self
+
+
+class NotScorer(ScorerOptions):
+    """Passes if its scorer does not."""
+
+    type: Literal["not"]
+    scorer: ScorerConfig
+    """The scorer whose verdict is turned round."""
+
+
 _Scorer = Annotated[
-    ExactScorer | NormalizedScorer | IncludesScorer | RegexScorer | NumberScorer | ChoiceScorer | FunctionScorer,
+    ExactScorer
+    | NormalizedScorer
+    | IncludesScorer
+    | ExcludesScorer
+    | StartsWithScorer
+    | EndsWithScorer
+    | RegexScorer
+    | LevenshteinScorer
+    | FuzzyScorer
+    | LengthScorer
+    | SquadEmScorer
+    | SquadF1Scorer
+    | RougeScorer
+    | BleuScorer
+    | ChrfScorer
+    | NumberScorer
+    | ChoiceScorer
+    | JsonValidScorer
+    | JsonEqualScorer
+    | JsonSchemaScorer
+    | XmlValidScorer
+    | YamlValidScorer
+    | FunctionScorer
+    | AllScorer
+    | AnyScorer
+    | NotScorer
+    | WeightedScorer,
     Field(discriminator="type"),
 ]
 
@@ -184,3 +203,6 @@ def _bare_type(value: Any) -> Any:
 
 ScorerConfig = Annotated[_Scorer, BeforeValidator(_bare_type)]
 """One entry of `scorers`; a bare string is a scorer with its defaults."""
+
+for _composite in (AllScorer, AnyScorer, NotScorer, WeightedScorer):
+    _composite.model_rebuild()

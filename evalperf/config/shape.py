@@ -96,12 +96,17 @@ def leaves(annotation: Any, value: Any, path: KeyPath = ()) -> Iterator[tuple[Ke
         yield path, members, value
 
 
-def sections_with(model: type[BaseModel], key: str, path: tuple[str, ...] = ()) -> set[str]:
-    """The sections, as dotted paths, in which a key exists."""
+def sections_with(
+    model: type[BaseModel], key: str, path: tuple[str, ...] = (), outside: tuple[type[BaseModel], ...] = ()
+) -> set[str]:
+    """The sections, as dotted paths, in which a key exists; what may stand inside its own kind is looked into once."""
     found = {".".join(path)} if key in fields_of(model) else set()
+    around = (*outside, model)
     for name, annotation in fields_of(model).items():
-        for section in _models_in(annotation):
-            found |= sections_with(section, key, (*path, name))
+        sections = list(_models_in(annotation))
+        if not any(section in around for section in sections):
+            for section in sections:
+                found |= sections_with(section, key, (*path, name), around)
     return found
 
 

@@ -20,8 +20,8 @@ from rich.segment import Segment
 from evalperf import clock
 from evalperf.dashboard.draw import Line, glyphs_for
 from evalperf.dashboard.plain import encodable
-from evalperf.dashboard.progress import terminal_size
 from evalperf.dashboard.snapshot import Snapshot
+from evalperf.dashboard.terminal import terminal_size
 from evalperf.dashboard.view import picture
 
 __all__ = ["LiveDisplay"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Literal, Protocol, TextIO
@@ -12,9 +11,10 @@ from typing import Literal, Protocol, TextIO
 from evalperf import clock
 from evalperf.dashboard.snapshot import Snapshot
 from evalperf.dashboard.state import DashboardState
+from evalperf.dashboard.terminal import terminal_size
 from evalperf.events import Bus
 
-__all__ = ["Display", "Mode", "choose_mode", "open_progress", "terminal_size"]
+__all__ = ["Display", "Mode", "choose_mode", "open_progress"]
 
 Mode = Literal["auto", "live", "tqdm", "plain", "json", "none"]
 Chosen = Literal["live", "tqdm", "plain", "json", "none"]
@@ -90,21 +90,6 @@ def choose_mode(mode: Mode, environ: Mapping[str, str], stderr: TextIO) -> Chose
 def in_ci(environ: Mapping[str, str]) -> bool:
     """Whether a build system runs this, as nearly all of them say by CI."""
     return environ.get("CI", "").lower() not in {"", "0", "false"}
-
-
-def terminal_size(stderr: TextIO, environ: Mapping[str, str]) -> tuple[int, int]:
-    """Columns and rows: of the terminal itself, else by COLUMNS and LINES, else 80 and 24."""
-    try:
-        size = os.get_terminal_size(stderr.fileno())
-    except (OSError, ValueError, AttributeError):  # no terminal behind it, or no descriptor at all
-        size = os.terminal_size((0, 0))
-    columns = size.columns or _count(environ.get("COLUMNS"))
-    rows = size.lines or _count(environ.get("LINES"))
-    return columns or 80, rows or 24
-
-
-def _count(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
 
 
 async def _tick(display: Display, state: DashboardState, stderr: TextIO) -> None:

@@ -35,7 +35,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 async def open_parts(config: RunConfig, base_dir: Path, *, connections: int) -> AsyncIterator[Parts]:
     """Opens the parts and tries the endpoints; raises ConfigError or StoppedError before any case is sent."""
     async with AsyncExitStack() as stack:
-        prompt = build_prompt(config.prompt, base_dir)
+        prompt = build_prompt(config.prompt, base_dir, fields=config.cases.fields)
         scorers = await stack.enter_async_context(open_scorers(config.scorers, base_dir))
         provider, synthetic = await _real_provider(config.provider, stack)
         providers = await stack.enter_async_context(open_providers(provider, base_dir, connections=connections))

@@ -21,10 +21,10 @@ from evalperf.config.model import AnswerProvider
 from evalperf.errors import ConfigError, EvalperfError, ProviderError, StoppedError
 from evalperf.events import CaseRetried, Emit
 from evalperf.pipeline.job import Again, Job
-from evalperf.providers import Provider, WrongAddress
+from evalperf.providers import LocalFault, Provider, Unreachable, WrongAddress
 from evalperf.records import Call, Failure, Request, Response, Unanswered
 from evalperf.resilience import RetryPolicy
-from evalperf.results import Journal
+from evalperf.results import CallId, Journal
 
 __all__ = ["Caller", "what_answers"]
 
@@ -93,8 +93,9 @@ class Caller:
                 return msgspec.json.decode(bought, type=Response)
         endpoint = min(self._endpoints, key=_load) if len(self._endpoints) > 1 else self._endpoints[0]
         job.attempts += 1
+        call = CallId(job.case.seq, job.case.epoch, THE_CALL, job.attempts)
         if journal is not None:
-            await journal.intent(job.case.seq, job.case.epoch, THE_CALL, job.attempts, digest)
+            await journal.intent(call, digest)
         began_s = clock.now()
         if job.first_sent_s is None:
             job.first_sent_s = began_s
@@ -102,15 +103,14 @@ class Caller:
         try:
             completion = await endpoint.provider.complete(request)
         except ProviderError as error:
-            if journal is not None:
-                journal.abort(job.case.seq, job.case.epoch, THE_CALL, job.attempts)
+            if journal is not None and _unbilled(error):
+                journal.abort(call)
             return self._failed(job, endpoint, error, clock.now() - began_s)
         finally:
             endpoint.in_flight -= 1
         response = Response(completion=completion, call=self._call(job, endpoint, clock.now() - began_s))
         if journal is not None:
-            payload = msgspec.json.encode(response)
-            journal.response(job.case.seq, job.case.epoch, THE_CALL, job.attempts, digest, payload)
+            journal.response(call, digest, msgspec.json.encode(response))
         self._answered = True
         return response
 
@@ -140,6 +140,11 @@ class Caller:
     def _digest(self, request: Request) -> bytes:
         """16 bytes that differ when the request or what is asked with it differs."""
         return xxhash.xxh3_128_digest(self._context + orjson.dumps(request.messages))
+
+
+def _unbilled(error: ProviderError) -> bool:
+    """Whether it is certain that no answer was made: the server has said so, or nothing was sent."""
+    return error.status is not None or isinstance(error, Unreachable | LocalFault)
 
 
 def _load(endpoint: _Endpoint) -> int:

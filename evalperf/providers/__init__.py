@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from evalperf.config.model import AnswerProvider
-from evalperf.providers.base import Provider, WrongAddress
+from evalperf.providers.base import LocalFault, Provider, Unreachable, WrongAddress
 
-__all__ = ["OPENERS", "Opener", "Provider", "WrongAddress", "open_providers"]
+__all__ = ["OPENERS", "LocalFault", "Opener", "Provider", "Unreachable", "WrongAddress", "open_providers"]
 
 Opener = Callable[[Any, Path, int], tuple[Provider, ...]]
 """(section of the configuration, its folder, connections) → the providers, one per endpoint."""

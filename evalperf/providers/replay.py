@@ -90,7 +90,7 @@ class ReplayFile(Replay):
                 try:
                     self._rows.completion(row)
                 except UnreadableRow as error:
-                    raise InputError(self._path, f'{error} (id "{id_}")', line=1, hint=error.hint) from error
+                    raise InputError(self._path, f'{error} (id "{id_}")', hint=error.hint) from error
 
     async def complete(self, request: Request) -> Completion:
         """The answer in the row of the case's id; raises ProviderError where there is none."""

@@ -97,7 +97,7 @@ def commands(report: Report) -> list[tuple[str, str]]:
     place = report.place or run["dir"]
     lines = [("results", safe(place)), ("report", f"evalperf report {_quoted(place)}")]
     config = "CONFIG" if report.config_path is None else _quoted(report.config_path)
-    resume = f"evalperf run {config} --resume {_quoted(run['id'])}"
+    resume = f"evalperf run {config} --resume {_quoted(place)}"
     if report.document["status"] != "complete":
         lines.append(("resume", resume))
     elif report.document["cases"]["failed"]:

@@ -1,5 +1,7 @@
 """The crash-safe directory of a run: results, failures and the journal of calls, written once and read back."""
 
+from evalperf.results.frames import CallId
+from evalperf.results.input_index import write_input_index
 from evalperf.results.journal import Journal
 from evalperf.results.layout import RunDirectory, create_run, find_run, list_runs, new_run_id
 from evalperf.results.options import StoreOptions
@@ -11,6 +13,7 @@ from evalperf.results.store import Store, open_store
 
 __all__ = [
     "FORMAT_VERSION",
+    "CallId",
     "Damage",
     "InputInfo",
     "Journal",
@@ -29,5 +32,6 @@ __all__ = [
     "read_results",
     "read_run_info",
     "read_success",
+    "write_input_index",
     "write_run_info",
 ]

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-__all__ = ["ABORT", "BASE", "DOUBT", "INTENT", "RESPONSE", "TALLY", "Frame", "decode_frames", "encode_frame"]
+__all__ = ["ABORT", "BASE", "DOUBT", "INTENT", "RESPONSE", "TALLY", "CallId", "Frame", "decode_frames", "encode_frame"]
 
 INTENT = 1
 """A call is about to be made."""
@@ -33,6 +33,17 @@ MAGIC = b"\xe5EPJ"
 _HEAD = struct.Struct("<4sII")
 _BODY = struct.Struct("<BQHH16s")
 _MOST = 0xFFFF
+
+
+class CallId(Struct, frozen=True, gc=False):
+    """One attempt at one call of a case."""
+
+    seq: int
+    epoch: int
+    call: int
+    """Which of the case's calls, from 0."""
+    attempt: int
+    """From 1."""
 
 
 class Frame(Struct, frozen=True):

@@ -18,7 +18,7 @@ from evalperf.results.append import AppendFile, Reserve, recover_sync, unwritabl
 from evalperf.results.disk import Disk
 from evalperf.results.done import key_of
 from evalperf.results.facts import Facts, journal_name
-from evalperf.results.frames import ABORT, INTENT, RESPONSE, TALLY, Frame, encode_frame
+from evalperf.results.frames import ABORT, INTENT, RESPONSE, TALLY, CallId, Frame, encode_frame
 
 __all__ = ["Journal"]
 
@@ -77,12 +77,11 @@ class Journal:
 
     # the callers -----------------------------------------------------------------------------------------------------
 
-    async def intent(self, seq: int, epoch: int, call: int, attempt: int, request_hash: bytes) -> None:
+    async def intent(self, call: CallId, request_hash: bytes) -> None:
         """The call may be made now; raises OutputError where its answer could not be stored."""
         if self._reserve.used:
             raise OutputError(self._folder, "the disk is full", hint="free space, then continue with --resume")
-        key = key_of(seq, epoch, self._epochs)
-        frame = Frame(INTENT, key, call, attempt, request_hash)
+        frame = self._frame(INTENT, call, request_hash)
         if not self._durable:
             self._append(frame)
         else:
@@ -92,15 +91,15 @@ class Journal:
             self._notify()
             await waiter
 
-    def response(self, seq: int, epoch: int, call: int, attempt: int, request_hash: bytes, payload: bytes) -> None:  # noqa: PLR0917
+    def response(self, call: CallId, request_hash: bytes, payload: bytes) -> None:
         """The answer survives the death of the process; within 50 ms, a power cut, too."""
-        self._append(Frame(RESPONSE, key_of(seq, epoch, self._epochs), call, attempt, request_hash, payload))
+        self._append(self._frame(RESPONSE, call, request_hash, payload))
         if self._durable:
             self._sync_soon()
 
-    def abort(self, seq: int, epoch: int, call: int, attempt: int) -> None:
+    def abort(self, call: CallId) -> None:
         """The call was not made, or ended without an answer that costs anything: it is no longer in doubt."""
-        frame = Frame(ABORT, key_of(seq, epoch, self._epochs), call, attempt)
+        frame = self._frame(ABORT, call)
         if self._durable:
             self._delay(frame)
             self._sync_soon()
@@ -178,6 +177,9 @@ class Journal:
         if self._error is not None:
             raise self._error
         self._delayed.append(frame)
+
+    def _frame(self, kind: int, call: CallId, request_hash: bytes = bytes(16), payload: bytes = b"") -> Frame:
+        return Frame(kind, key_of(call.seq, call.epoch, self._epochs), call.call, call.attempt, request_hash, payload)
 
     def _append(self, frame: Frame) -> None:
         self._delay(frame)

@@ -17,6 +17,7 @@ __all__ = [
     "Targets",
     "TextJudge",
     "TextScorer",
+    "graded",
     "no_answer",
     "overall",
     "targets_of",
@@ -86,6 +87,11 @@ def verdict(right: bool, *, reason: str | None = None, extracted: str | None = N
     if reason is None and extracted is None:
         return RIGHT if right else WRONG
     return Score(value=1.0 if right else 0.0, passed=right, reason=reason, extracted=extracted)
+
+
+def graded(value: float, threshold: float | None) -> Score:
+    """A value that passes at the threshold or above; without a threshold there is no verdict."""
+    return Score(value=value, passed=None if threshold is None else value >= threshold)
 
 
 def no_answer() -> Score:

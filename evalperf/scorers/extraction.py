@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final, Literal
 
@@ -20,11 +20,13 @@ __all__ = [
     "Extraction",
     "PatternJudge",
     "PatternScorer",
+    "ResponseExtraction",
     "check_group",
     "compile_pattern",
     "find_group",
     "pattern_scorer",
     "text_scorer",
+    "took_too_long",
 ]
 
 PatternJudge = Callable[[str, Targets, Case, TimeLimit], Score]
@@ -90,6 +92,28 @@ class Extraction:
         return text if found is None and config.otherwise == "whole" else found
 
 
+class ResponseExtraction:
+    """The `extract` of a scorer that passes the whole response on, to the user's code or to other scorers."""
+
+    def __init__(self, config: ScorerOptions, threads: PatternThreads) -> None:
+        self._extraction = Extraction(config.extract) if config.extract is not None else None
+        self._limit_s = config.time_limit_s
+        self._threads = threads
+
+    async def score(self, case: Case, response: Response, score: Callable[[Case, Response], Awaitable[Score]]) -> Score:
+        """What `score` makes of the response with the extracted text in the place of the answer."""
+        if self._extraction is None:
+            return await score(case, response)
+        try:
+            found = await self._threads.run(partial(self._extraction.find, response.completion.text), self._limit_s)
+        except TimeoutError:
+            return took_too_long(self._limit_s)
+        if found is None:
+            return no_answer()
+        scored = await score(case, replace(response, completion=replace(response.completion, text=found)))
+        return scored if scored.extracted is not None or scored.value is None else replace(scored, extracted=found)
+
+
 class PatternScorer:
     """A scorer that runs patterns of the user's; past the time limit it has no value, and says so."""
 
@@ -108,7 +132,12 @@ class PatternScorer:
         try:
             return await self._threads.run(work, self._limit_s)
         except TimeoutError:
-            return Score(value=None, reason=f"pattern took longer than {self._limit_s:g} s on this answer")
+            return took_too_long(self._limit_s)
+
+
+def took_too_long(limit_s: float) -> Score:
+    """Not scored: the patterns, or the scorer's own work, would have taken longer than the limit."""
+    return Score(value=None, reason=f"pattern took longer than {limit_s:g} s on this answer")
 
 
 def text_scorer(

@@ -10,17 +10,15 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
-from msgspec.structs import replace
-
 from evalperf.config.scorers import FunctionScorer
 from evalperf.errors import ConfigError
 from evalperf.plugins import load_object
 from evalperf.records import Case, Response, Score
-from evalperf.scorers.base import Scorer, no_answer
-from evalperf.scorers.extraction import Extraction
+from evalperf.scorers.base import Scorer
+from evalperf.scorers.extraction import ResponseExtraction
 from evalperf.scorers.lanes import ProcessLanes, ThreadLanes
 from evalperf.scorers.resources import Resources
-from evalperf.scorers.time_limit import PatternThreads, within
+from evalperf.scorers.time_limit import within
 
 __all__ = ["as_score", "function"]
 
@@ -38,8 +36,8 @@ def function(config: FunctionScorer, resources: Resources) -> Scorer:
         raise ConfigError(f'"{config.call}" is a {type(called).__name__}, not a function')
     if config.run_in != "loop" and inspect.iscoroutinefunction(called):
         raise ConfigError(f'"{config.call}" is async and runs in the loop', hint='leave out "run_in"')
-    extraction = Extraction(config.extract) if config.extract is not None else None
-    return _FunctionScorer(config, _calling(config, called, resources), extraction, resources.threads)
+    extraction = ResponseExtraction(config, resources.threads)
+    return _FunctionScorer(config, _calling(config, called, resources), extraction)
 
 
 def as_score(returned: object) -> Score:
@@ -68,33 +66,18 @@ def _finite(value: float) -> float:
 
 
 class _FunctionScorer:
-    def __init__(
-        self, config: FunctionScorer, call: Calling, extraction: Extraction | None, threads: PatternThreads
-    ) -> None:
+    def __init__(self, config: FunctionScorer, call: Calling, extraction: ResponseExtraction) -> None:
         self.name = config.name if config.name is not None else "function"
         self.weight = config.weight
-        self._config = config
         self._call = call
         self._extraction = extraction
-        self._threads = threads
 
     async def score(self, case: Case, response: Response) -> Score:
         """What the function makes of the answer; its exceptions pass, and so does TimeoutError past `timeout_s`.
 
         With `extract` the function sees what was extracted as the text of the completion.
         """
-        if self._extraction is None:
-            return await self._called(case, response)
-        text = response.completion.text
-        limit_s = self._config.time_limit_s
-        try:
-            found = await self._threads.run(partial(self._extraction.find, text), limit_s)
-        except TimeoutError:
-            return Score(value=None, reason=f"pattern took longer than {limit_s:g} s on this answer")
-        if found is None:
-            return no_answer()
-        score = await self._called(case, replace(response, completion=replace(response.completion, text=found)))
-        return score if score.extracted is not None or score.value is None else replace(score, extracted=found)
+        return await self._extraction.score(case, response, self._called)
 
     async def _called(self, case: Case, response: Response) -> Score:
         return as_score(await self._call(case, response))

@@ -7,9 +7,10 @@ import string
 import unicodedata
 from typing import Final
 
-__all__ = ["general_form", "squad_form"]
+__all__ = ["general_form", "squad_form", "squad_tokens"]
 
-_ARTICLES: Final = re.compile(r"\b(a|an|the)\b", re.UNICODE)
+_ARTICLE: Final = re.compile(r"\b(a|an|the)\b", re.UNICODE)
+_ARTICLES: Final = frozenset(("a", "an", "the"))
 _NO_PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
 
 
@@ -19,7 +20,16 @@ def squad_form(text: str) -> str:
     Step for step `normalize_answer` of the SQuAD v1.1 evaluation script (Rajpurkar et al., 2016). Weakness: it deletes
     the minus and the point of a number, and knows no punctuation but ASCII's.
     """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+    return " ".join(squad_tokens(text))
+
+
+def squad_tokens(text: str) -> list[str]:
+    """The words of `squad_form`."""
+    plain = text.lower().translate(_NO_PUNCTUATION)
+    tokens = plain.split()
+    if "".join(tokens).isalnum():  # then articles are whole tokens, and the pattern, which takes 30 µs, finds the same
+        return [token for token in tokens if token not in _ARTICLES]
+    return _ARTICLE.sub(" ", plain).split()
 
 
 def general_form(text: str) -> str:

@@ -15,7 +15,7 @@ from evalperf.scorers.base import NO_TARGET, Scorer, Targets, no_answer, verdict
 from evalperf.scorers.extraction import text_scorer
 from evalperf.scorers.resources import Resources
 
-__all__ = ["Number", "find_number", "number"]
+__all__ = ["Number", "Value", "closeness", "find_number", "number"]
 
 Value = int | Decimal | Fraction
 
@@ -124,7 +124,7 @@ def _last_ones(text: str) -> Iterator[re.Match[str]]:
 def number(config: NumberScorer, resources: Resources) -> Scorer:
     """Equal as exact numbers, or within the absolute or the relative tolerance, whichever is wider."""
     which = config.which or ("last" if config.marker is None else "first")
-    close = _closeness(config.tolerance, config.relative_tolerance)
+    close = closeness(config.tolerance, config.relative_tolerance)
 
     def wanted(target: str) -> Number | None:
         after_marker = find_number(target, which=which, marker=config.marker, percent=config.percent)
@@ -144,7 +144,8 @@ def number(config: NumberScorer, resources: Resources) -> Scorer:
     return text_scorer(config, "number", judge, resources)
 
 
-def _closeness(absolute: float, relative: float) -> Callable[[Value, Value], bool]:
+def closeness(absolute: float, relative: float) -> Callable[[Value, Value], bool]:
+    """Whether an answer is as near to a target as the wider of the two tolerances allows; exact without them."""
     if absolute == 0 and relative == 0:
         return lambda answer, target: answer == target
     # repr: a tolerance of 0.01 means one hundredth, not the binary number next to it

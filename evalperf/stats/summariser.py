@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from evalperf.records import Result
 from evalperf.stats.calls import CallTotals
@@ -18,13 +18,20 @@ class Summariser:
 
     `scorers` fixes the order in which they are listed, and lists also those that never scored; `epochs` is how often
     the run asks each case (see `Scorebook` for what that costs); `by` is a field as `group_reader` takes it; `examples`
-    is how many cases of each sort are kept.
+    is how many cases of each sort are kept. Scorers of weight 0 are `weightless`: they make no case wrong.
     """
 
     def __init__(
-        self, *, scorers: Sequence[str] = (), epochs: int = 1, by: str | None = None, examples: int = 5
+        self,
+        *,
+        scorers: Sequence[str] = (),
+        weightless: Collection[str] = (),
+        epochs: int = 1,
+        by: str | None = None,
+        examples: int = 5,
     ) -> None:
         self._scorers = tuple(scorers)
+        self._weightless = frozenset(weightless)
         self._total = 0
         self._failures: dict[str, int] = {}
         self._scores = Scorebook(epochs=epochs, by=by)
@@ -40,8 +47,12 @@ class Summariser:
             self._failures[failure.kind] = self._failures.get(failure.kind, 0) + 1
             self._failing.offer(result)
         self._calls.add(result)
-        if self._scores.add(result):
+        if self._scores.add(result) and self._is_wrong(result):
             self._wrong.offer(result)
+
+    def _is_wrong(self, result: Result) -> bool:
+        ignored = self._weightless
+        return any(score.passed is False and name not in ignored for name, score in result.scores.items())
 
     def merge(self, other: Summariser) -> None:
         """Takes all results that the other has seen; ValueError where it was made with other epochs or groups."""

@@ -27,8 +27,31 @@ RIGHT: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "number": ({}, "18", "so $18.00", "19"),
     "choice": ({}, "B", "The answer is (B).", "The answer is (A)."),
     "function": ({"call": "contract_code:equal"}, "B", "B", "A"),
+    "excludes": ({}, "B", "no", "it is b"),
+    "starts_with": ({}, "B", " b it is", "it is b"),
+    "ends_with": ({}, "B", "it is B\n", "b it is"),
+    "levenshtein": ({"threshold": 0.9}, "B", "B", "A"),
+    "fuzzy": ({"threshold": 0.9}, "B", "B", "A"),
+    "length": ({"max": 2}, "B", "18", "eighteen"),
+    "squad_em": ({}, "B", "The b!", "c"),
+    "squad_f1": ({"threshold": 0.5}, "B", "The B.", "c"),
+    "rouge": ({"threshold": 0.5}, "B", "b", "c"),
+    "bleu": ({"threshold": 0.5, "scale": 1, "max_order": 1}, "B", "B", "A"),
+    "chrf": ({"threshold": 0.5, "scale": 1, "char_order": 1}, "B", "B", "A"),
+    "json_valid": ({}, "B", "[18]", "eighteen"),
+    "json_equal": ({}, "[18]", "[18.0]", "[19]"),
+    "json_schema": ({}, '{"type": "number"}', "18", '"18"'),
+    "xml_valid": ({}, "B", "<a/>", "<a>"),
+    "yaml_valid": ({}, "B", "a: 18", "a: b: c"),
+    "all": ({"scorers": ["exact", {"type": "length", "max": 2}]}, "B", "B", "A"),
+    "any": ({"scorers": ["exact", "normalized"]}, "B", "b", "A"),
+    "not": ({"scorer": "excludes"}, "B", "it is b", "no"),
+    "weighted": ({"scorers": ["exact", "includes"], "threshold": 0.5}, "B", "B", "A"),
 }
 """One entry a type: options, target, a right answer and a wrong one."""
+
+WITHOUT_TARGET = {"length", "json_valid", "xml_valid", "yaml_valid"}
+"""They look at the answer alone."""
 
 CODE = "def equal(case, response):\n    return response.completion.text == case.target\n"
 
@@ -77,6 +100,8 @@ async def test_it_tells_right_from_wrong(scorer, kind):
 async def test_any_of_several_targets_will_do(scorer, kind):
     if kind == "function":
         pytest.skip("a function sees the case and decides itself")
+    if kind == "excludes":
+        pytest.skip("none of several targets will do")
     _, target, good, _ = RIGHT[kind]
     assert (await scorer.score(case(("D", "5", target)), response(good))).passed
 
@@ -91,7 +116,10 @@ async def test_a_target_that_came_with_the_answer_wins(scorer, kind):
 async def test_without_a_target_there_is_no_value(scorer, kind):
     if kind == "function":
         pytest.skip("a function may need none")
-    score = await scorer.score(case(None), response("18"))
+    score = await scorer.score(case(None), response(RIGHT[kind][2]))
+    if kind in WITHOUT_TARGET:
+        assert score.passed
+        return
     assert (score.value, score.passed) == (None, None)
     assert score.reason
 

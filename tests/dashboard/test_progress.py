@@ -5,7 +5,7 @@ import io
 import pytest
 
 from evalperf.dashboard import choose_mode
-from evalperf.dashboard.progress import terminal_size
+from evalperf.dashboard.terminal import terminal_size
 from tests.dashboard.feeding import FakeTerminal
 
 LARGE = {"COLUMNS": "120", "LINES": "40", "TERM": "xterm-256color"}

@@ -113,3 +113,11 @@ def test_the_least_loaded_endpoint_is_asked() -> None:
         return [provider.most_in_flight for provider in providers]
 
     assert run_virtual(go()) == [2, 2]
+
+
+def test_a_timeout_leaves_the_call_in_doubt() -> None:
+    """The server may have answered, and billed: only what is certain is taken back."""
+    journal = FakeJournal()
+    late = ProviderError("timeout", "no answer in 60 s", retryable=True)
+    run_virtual(attempt(caller([ScriptedProvider(lambda _, __: late)], journal=journal), job()))
+    assert [told[0] for told in journal.told] == ["intent"]

@@ -71,7 +71,7 @@ def test_the_three_headline_numbers_stand_together(make_report):
 def test_an_unfinished_run_says_so_first(make_report):
     lines = text_of(make_report(facts=RunFacts(total=20))).splitlines()
     assert lines[2] == "! unfinished (interrupted): 12 of 20 cases are done"
-    assert "resume      evalperf run 'quick start.json' --resume 20261120-143005-quickstart-3f9a" in lines
+    assert "resume      evalperf run 'quick start.json' --resume results/20261120-143005-quickstart-3f9a" in lines
 
 
 def test_a_run_without_results_says_that_nothing_was_measured(make_report):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from evalperf.results import RunDirectory, RunInfo, StoreOptions, create_run, op
 from evalperf.results.disk import LocalDisk
 
 STAMP = "2026-11-20T14:30:05.123456Z"
+STARTED_AT = datetime(2026, 11, 20, 14, 30, 5, 123456, tzinfo=UTC)
 HASH = bytes(range(16))
 
 
@@ -40,7 +42,7 @@ def make_result(seq: int, *, epoch: int = 1, failed: bool = False, **changes: An
         "usage": Usage(10, 20),
         "cost_usd": None,
         "finish_reason": "stop",
-        "started_at": STAMP,
+        "started_at": STARTED_AT,
         "tags": ("sum",),
         "metadata": {"seed": seq},
     }

@@ -53,6 +53,8 @@ class SimulatedDisk:
         self._durable_names: dict[Path, _File] = {}
         self._changes: list[_Change] = []
         self._open: dict[int, _File] = {}
+        self.synced: list[Path] = []
+        """Files in the order of their syncs, by their names at that time."""
 
     @property
     def powerless(self) -> bool:
@@ -102,6 +104,7 @@ class SimulatedDisk:
     def datasync(self, fd: int) -> None:
         self._tick()
         file = self._open[fd]
+        self.synced += [path for path, other in self.files.items() if other is file]
         file.durable = bytes(file.current)
         file.pending.clear()
 

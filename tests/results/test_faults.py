@@ -1,11 +1,13 @@
 """Disks that are full or fail: nothing acknowledged is lost, nothing is there twice, and the error says what to do."""
 
+import gzip
+import random
 from pathlib import Path
 
 import pytest
 
 from evalperf.errors import OutputError
-from evalperf.results import RunDirectory, RunInfo, open_store, read_results
+from evalperf.results import CallId, RunDirectory, RunInfo, open_store, read_results
 from tests.results.helpers import HASH, FaultyDisk, ignore, make_result, make_run, options, read_keys, write
 
 CASES = 40
@@ -29,8 +31,8 @@ async def session(
                 if store.is_done(seq, 1):
                     continue
                 if store.journal.recorded(seq, 1, 0, HASH) is None:
-                    await store.journal.intent(seq, 1, 0, 1, HASH)
-                    store.journal.response(seq, 1, 0, 1, HASH, b"answer" * 20)
+                    await store.journal.intent(CallId(seq, 1, 0, 1), HASH)
+                    store.journal.response(CallId(seq, 1, 0, 1), HASH, b"answer" * 20)
                 await store.put(make_result(seq, output="x" * 300))
             await store.finish()
         finally:
@@ -123,13 +125,22 @@ async def test_the_reserve_takes_the_answers_in_flight_and_no_new_call_is_made(
         async with open_store(*run, options(journal=True, reserve_bytes=16_000), ignore, disk=disk) as store:
             assert store.journal is not None
             for seq in range(1, 11):
-                await store.journal.intent(seq, 1, 0, 1, HASH)
+                await store.journal.intent(CallId(seq, 1, 0, 1), HASH)
             for seq in range(1, 11):
-                store.journal.response(seq, 1, 0, 1, HASH, b"x" * 1000)
+                store.journal.response(CallId(seq, 1, 0, 1), HASH, b"x" * 1000)
                 await store.put(make_result(seq))
-            await store.journal.intent(11, 1, 0, 1, HASH)
+            await store.journal.intent(CallId(11, 1, 0, 1), HASH)
     assert len(read_keys(run[0])) == 10
     assert not run[0].reserve.exists()
+
+
+async def test_rows_written_from_the_reserve_leave_no_half_member_behind(run: tuple[RunDirectory, RunInfo]) -> None:
+    disk = FaultyDisk(room=16_300)
+    async with open_store(*run, options(journal=True, reserve_bytes=16_000), ignore, disk=disk) as store:
+        await store.put(make_result(1, output=random.Random(0).randbytes(2000).hex()))
+    part = next(run[0].results.iterdir())
+    assert part.read_bytes().count(b"\x1f\x8b\x08\x04") == 1
+    assert gzip.decompress(part.read_bytes()).count(b"\n") == 1
 
 
 async def test_a_disk_too_full_for_the_reserve_is_told_at_once(run: tuple[RunDirectory, RunInfo]) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from evalperf.results import Journal, RunDirectory, RunInfo, open_store, read_success
+from evalperf.results import CallId, Journal, RunDirectory, RunInfo, open_store, read_success
 from evalperf.results.disk import LocalDisk
 from evalperf.results.facts import read_facts
 from evalperf.results.frames import INTENT, RESPONSE, Frame, encode_frame
@@ -29,10 +29,10 @@ async def test_an_answer_is_in_the_file_when_response_returns(
 ) -> None:
     async with open_store(*run, options(journal=True, durability=durability), ignore) as store:
         journal = _journal(store.journal)
-        await journal.intent(1, 1, 0, 1, HASH)
+        await journal.intent(CallId(1, 1, 0, 1), HASH)
         facts, _ = read_facts(LocalDisk(), run[0].journal, lambda _: False)
         assert facts.in_doubt == 1
-        journal.response(1, 1, 0, 1, HASH, b"answer")
+        journal.response(CallId(1, 1, 0, 1), HASH, b"answer")
         facts, _ = read_facts(LocalDisk(), run[0].journal, lambda _: False)
         assert (facts.in_doubt, facts.replayable) == (0, 1)
 
@@ -40,8 +40,8 @@ async def test_an_answer_is_in_the_file_when_response_returns(
 async def test_an_answer_is_not_bought_again_for_the_same_request_only(run: tuple[RunDirectory, RunInfo]) -> None:
     async with open_store(*run, options(journal=True), ignore) as store:
         journal = _journal(store.journal)
-        await journal.intent(5, 1, 0, 1, HASH)
-        journal.response(5, 1, 0, 1, HASH, b"answer")
+        await journal.intent(CallId(5, 1, 0, 1), HASH)
+        journal.response(CallId(5, 1, 0, 1), HASH, b"answer")
         assert journal.recorded(5, 1, 0, HASH) is None  # this session has it in its hands
     for _ in range(3):  # recovery of a recovery changes nothing
         async with open_store(*run, options(journal=True), ignore) as store:
@@ -64,8 +64,8 @@ async def test_a_second_attempt_does_not_settle_the_first_ones_doubt(run: tuple[
     leave(run[0], Frame(INTENT, 3, 0, 1))
     async with open_store(*run, options(journal=True), ignore) as store:
         journal = _journal(store.journal)
-        await journal.intent(4, 1, 0, 1, HASH)  # key 3, and again attempt 1, in another process
-        journal.response(4, 1, 0, 1, HASH, b"answer")
+        await journal.intent(CallId(4, 1, 0, 1), HASH)  # key 3, and again attempt 1, in another process
+        journal.response(CallId(4, 1, 0, 1), HASH, b"answer")
     async with open_store(*run, options(journal=True), ignore) as store:
         assert (store.recovered.replayable, store.recovered.in_doubt) == (1, 1)
 
@@ -73,8 +73,8 @@ async def test_a_second_attempt_does_not_settle_the_first_ones_doubt(run: tuple[
 async def test_an_aborted_call_is_not_in_doubt(run: tuple[RunDirectory, RunInfo]) -> None:
     async with open_store(*run, options(journal=True), ignore) as store:
         journal = _journal(store.journal)
-        await journal.intent(1, 1, 0, 1, HASH)
-        journal.abort(1, 1, 0, 1)
+        await journal.intent(CallId(1, 1, 0, 1), HASH)
+        journal.abort(CallId(1, 1, 0, 1))
     async with open_store(*run, options(journal=True), ignore) as store:
         assert store.recovered.in_doubt == 0
 
@@ -102,8 +102,8 @@ async def test_facts_of_finished_cases_are_forgotten(run: tuple[RunDirectory, Ru
     async with open_store(*run, options(journal=True), ignore) as store:
         journal = _journal(store.journal)
         for seq in (1, 2):
-            await journal.intent(seq, 1, 0, 1, HASH)
-            journal.response(seq, 1, 0, 1, HASH, b"answer")
+            await journal.intent(CallId(seq, 1, 0, 1), HASH)
+            journal.response(CallId(seq, 1, 0, 1), HASH, b"answer")
             await store.put(make_result(seq))
     assert list(run[0].journal.iterdir()) == []
 
@@ -114,10 +114,10 @@ async def test_files_turn_over_and_go_when_none_of_their_cases_is_open(run: tupl
         *run, options(journal=True, rotate_bytes=2000, flush_results=10, flush_s=0.01), ignore
     ) as store:
         journal = _journal(store.journal)
-        await journal.intent(100, 1, 0, 1, HASH)  # stays open in the first file
+        await journal.intent(CallId(100, 1, 0, 1), HASH)  # stays open in the first file
         for seq in range(1, 91):
-            await journal.intent(seq, 1, 0, 1, HASH)
-            journal.response(seq, 1, 0, 1, HASH, b"x" * 200)
+            await journal.intent(CallId(seq, 1, 0, 1), HASH)
+            journal.response(CallId(seq, 1, 0, 1), HASH, b"x" * 200)
             await store.put(make_result(seq))
         while store.waiting():
             await asyncio.sleep(0.001)
@@ -158,7 +158,7 @@ async def test_intents_that_come_together_share_a_sync(run: tuple[RunDirectory, 
     async with open_store(*run, options(journal=True), ignore, disk=Counting()) as store:
         journal = _journal(store.journal)
         Counting.syncs = 0
-        await asyncio.gather(*[journal.intent(seq, 1, 0, 1, HASH) for seq in range(1, 101)])
+        await asyncio.gather(*[journal.intent(CallId(seq, 1, 0, 1), HASH) for seq in range(1, 101)])
         assert Counting.syncs <= 2
 
 
@@ -172,7 +172,7 @@ async def test_an_intent_returns_only_after_its_sync(run: tuple[RunDirectory, Ru
 
     async with open_store(*run, options(journal=True), ignore, disk=Noting()) as store:
         order.clear()
-        await _journal(store.journal).intent(1, 1, 0, 1, HASH)
+        await _journal(store.journal).intent(CallId(1, 1, 0, 1), HASH)
         order.append("sent")
         assert order == ["synced", "sent"]
 
@@ -184,8 +184,8 @@ async def test_durability_process_never_waits_for_the_disk_in_a_call(run: tuple[
 
     async with open_store(*run, options(journal=True, durability="process"), ignore, disk=Refusing()) as store:
         journal = _journal(store.journal)
-        await journal.intent(1, 1, 0, 1, HASH)
-        journal.response(1, 1, 0, 1, HASH, b"answer")
+        await journal.intent(CallId(1, 1, 0, 1), HASH)
+        journal.response(CallId(1, 1, 0, 1), HASH, b"answer")
         await store.put(make_result(1))
 
 

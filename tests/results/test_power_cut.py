@@ -1,6 +1,7 @@
 """Power cuts at random moments on a simulated disk, recovery included: the invariants of docs/durability.md hold."""
 
 import asyncio
+import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 import pytest
 
-from evalperf.results import RunDirectory, RunInfo, Store
+from evalperf.results import CallId, RunDirectory, RunInfo, Store
 from evalperf.results.facts import read_facts
 from evalperf.results.walk import Found, walk
 from tests.results.helpers import HASH, ignore, make_info, make_result, options
@@ -73,11 +74,11 @@ async def live(disk: SimulatedDisk, chance: random.Random, world: World, info: R
     async def work() -> None:
         for seq in feed:
             if journal.recorded(seq, 1, 0, HASH) is None:
-                await journal.intent(seq, 1, 0, 1, HASH)
+                await journal.intent(CallId(seq, 1, 0, 1), HASH)
                 world.sent[seq] += 1
                 for _ in range(chance.randrange(4)):
                     await asyncio.sleep(0)
-                journal.response(seq, 1, 0, 1, HASH, chance.randbytes(chance.randrange(400)))
+                journal.response(CallId(seq, 1, 0, 1), HASH, chance.randbytes(chance.randrange(400)))
                 if chance.random() < 0.3:
                     await journal.sync()
                     world.durable_answers.add(seq)
@@ -142,10 +143,46 @@ async def one_run(seed: int, names: Literal["ordered", "any"]) -> int:
             disk = disk.after_power_cut(chance, names)
             continue
         break
+    disk = disk.after_power_cut(chance, names)  # what is finished stays so
     assert rows_on(disk) == Counter(range(world.cases)), "I2: not exactly one row for each case"
     success = msgspec.json.decode(bytes(disk.files[DIRECTORY.success].current))
+    manifest = bytes(disk.files[DIRECTORY.manifest].current)
+    assert hashlib.sha256(manifest).hexdigest() == success["manifest_sha256"], "I6: the manifest is not the sealed one"
     assert world.sent.total() - world.cases <= success["in_doubt"], "I5: paid twice more often than is recorded"
     return cuts
+
+
+async def test_a_finished_run_survives_whatever_its_durability() -> None:
+    for seed in range(30):
+        disk = SimulatedDisk()
+        chosen = options(journal=True, durability="process", seal_bytes=4000, flush_results=3)
+        info = make_info(DIRECTORY, lines=20)
+        store = Store(disk, DIRECTORY, info, chosen, executor=Inline(), emit=ignore)
+        store.start()
+        for seq in range(1, 21):
+            await store.put(make_result(seq, output="x" * seq * 60))
+            await asyncio.sleep(0)
+        await store.finish()
+        survived = disk.after_power_cut(random.Random(seed), "any")
+        assert rows_on(survived) == Counter(range(20))
+        assert DIRECTORY.success in survived.files
+
+
+async def test_the_journal_is_on_disk_before_the_rows_are() -> None:
+    disk = SimulatedDisk()
+    store = Store(
+        disk, DIRECTORY, make_info(DIRECTORY), options(journal=True, flush_results=1), executor=Inline(), emit=ignore
+    )
+    store.start()
+    assert store.journal is not None
+    await store.journal.intent(CallId(1, 1, 0, 1), HASH)
+    store.journal.response(CallId(1, 1, 0, 1), HASH, b"answer")
+    disk.synced.clear()
+    await store.put(make_result(1))
+    while store.waiting():
+        await asyncio.sleep(0)
+    assert [path.parent.name for path in disk.synced] == ["journal", "results"]
+    await store.finish()
 
 
 @pytest.mark.parametrize("names", ["ordered", "any"])

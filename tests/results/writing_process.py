@@ -8,7 +8,7 @@ import random
 import sys
 from pathlib import Path
 
-from evalperf.results import RunDirectory, StoreOptions, open_store, read_run_info
+from evalperf.results import CallId, RunDirectory, StoreOptions, open_store, read_run_info
 from tests.results.helpers import HASH, ignore, make_result
 
 IN_FLIGHT = 16
@@ -29,11 +29,11 @@ async def main(path: str, cases: int, seed: int) -> None:
             for seq in todo:
                 answer = journal.recorded(seq, 1, 0, HASH)
                 if answer is None:
-                    await journal.intent(seq, 1, 0, 1, HASH)
+                    await journal.intent(CallId(seq, 1, 0, 1), HASH)
                     print("bought", seq, flush=True)
                     await asyncio.sleep(chance.random() * 0.002)
                     answer = chance.randbytes(chance.randrange(200, 2000))
-                    journal.response(seq, 1, 0, 1, HASH, answer)
+                    journal.response(CallId(seq, 1, 0, 1), HASH, answer)
                     print("answered", seq, flush=True)
                 await store.put(make_result(seq, output=answer.hex()))
 

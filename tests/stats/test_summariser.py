@@ -167,6 +167,14 @@ def test_examples_are_the_first_of_the_input_and_are_cut(make_result):
     assert wrong[0].output.endswith("…")
 
 
+def test_a_scorer_without_weight_makes_no_case_wrong(make_result):
+    """It is shown beside the others, and decides nothing."""
+    fold = Summariser(scorers=["exact"], weightless=["exact"])
+    fold.add(make_result(1, value=0.0))
+    assert fold.summary().wrong == ()
+    assert fold.summary().scores["exact"].mean == 0.0
+
+
 def test_the_question_of_a_conversation_is_the_users_last_message(make_result):
     messages = (
         {"role": "user", "content": "first"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 LAYERS: dict[str, int] = {
@@ -71,7 +71,9 @@ def problems(package: Path, *, long_files: dict[str, str], long_functions: dict[
     """Every breach under the package's folder; the two dictionaries hold exceptions with their reasons."""
     found: list[str] = []
     edges: dict[str, set[str]] = {}
-    for path in sorted(package.rglob("*.py")):
+    paths = sorted(package.rglob("*.py"))
+    modules = {_module(path.relative_to(package).as_posix()) for path in paths}
+    for path in paths:
         name = path.relative_to(package).as_posix()
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
@@ -79,7 +81,7 @@ def problems(package: Path, *, long_files: dict[str, str], long_functions: dict[
         found += _imports(name, tree)
         found += _calls(name, tree)
         found += _names(name, tree)
-        edges[_module(name)] = {target for target, _ in _own_imports(tree) if target != _module(name)}
+        edges[_module(name)] = {target for target, _ in _own_imports(tree, modules) if target != _module(name)}
     return [*found, *_cycles(edges)]
 
 
@@ -114,14 +116,20 @@ def _docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return 0
 
 
-def _own_imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """The package's own modules that a file imports, as (dotted name below evalperf, line)."""
+def _own_imports(tree: ast.AST, modules: Collection[str] = ()) -> Iterator[tuple[str, int]]:
+    """The package's own modules that a file imports, as (dotted name below evalperf, line).
+
+    A name imported from a package means the module of that name, if `modules` has one.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             if node.module == "evalperf":
                 yield from ((alias.name, node.lineno) for alias in node.names if not alias.name.startswith("__"))
             elif node.module.startswith("evalperf."):
-                yield node.module.removeprefix("evalperf."), node.lineno
+                package = node.module.removeprefix("evalperf.")
+                for alias in node.names:
+                    inside = f"{package}.{alias.name}"
+                    yield (inside if inside in modules else package), node.lineno
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.startswith("evalperf."):

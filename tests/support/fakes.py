@@ -11,6 +11,7 @@ from evalperf.pipeline.caller import Caller
 from evalperf.pipeline.job import Job
 from evalperf.records import Case, Completion, Message, Request, Response, Score
 from evalperf.resilience import RetryPolicy
+from evalperf.results import CallId
 
 Script = Callable[[Case, int], "Completion | ProviderError | BaseException"]
 """(case, how often it was asked, from 1) → what happens."""
@@ -88,15 +89,15 @@ class FakeJournal:
         self.told: list[tuple[object, ...]] = []
         self._recorded = recorded or {}
 
-    async def intent(self, seq: int, epoch: int, call: int, attempt: int, request_hash: bytes) -> None:
+    async def intent(self, call: CallId, request_hash: bytes) -> None:
         await asyncio.sleep(0.001)
-        self.told.append(("intent", seq, attempt))
+        self.told.append(("intent", call.seq, call.attempt))
 
-    def response(self, seq: int, epoch: int, call: int, attempt: int, request_hash: bytes, payload: bytes) -> None:
-        self.told.append(("response", seq, attempt, payload))
+    def response(self, call: CallId, request_hash: bytes, payload: bytes) -> None:
+        self.told.append(("response", call.seq, call.attempt, payload))
 
-    def abort(self, seq: int, epoch: int, call: int, attempt: int) -> None:
-        self.told.append(("abort", seq, attempt))
+    def abort(self, call: CallId) -> None:
+        self.told.append(("abort", call.seq, call.attempt))
 
     def recorded(self, seq: int, epoch: int, call: int, request_hash: bytes) -> bytes | None:
         return self._recorded.get((seq, epoch))

@@ -1,0 +1,99 @@
+"""The rate that an endpoint lets pass, found from its refusals alone. Concurrency is the wrong knob for a rate limit."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+__all__ = ["Pacer"]
+
+SPAN_S = 5.0
+"""Accepted requests are counted over so long a time."""
+FIRST_SHARE = 0.9
+CUT_SHARE = 0.95
+LOWEST_CUT = 0.5
+SAFE_SHARE = 0.98
+"""Of the last rate that was refused: approached quickly, then left slowly."""
+STEP_S = 5.0
+FIRST_PROBE, PROBE_GROWTH, LARGEST_PROBE = 0.005, 1.4, 0.08
+MIN_GAP_S = 2.0
+LEAST_ACCEPTED_PER_S = 0.2
+
+
+class Pacer:
+    """No pace until the first refusal; from then on a rate close below what is refused.
+
+    After a refusal the rate falls to what was accepted, comes back quickly to just below the rate that was refused, and
+    then probes beyond it in steps that grow the longer nothing is refused (the shape of CUBIC, RFC 9438; switched on by
+    the first refusal as in botocore's adaptive retries). Requests must then be spaced strictly: a server that allows no
+    burst refuses every second of two that come together.
+    """
+
+    def __init__(self) -> None:
+        self._sent: deque[float] = deque()
+        self._refused: deque[float] = deque()
+        self._refused_rate_per_s = 0.0
+        self._cut_s = float("-inf")
+        self._stepped_s = 0.0
+        self._probe = FIRST_PROBE
+        self._began_s: float | None = None
+        self.rate_per_s: float | None = None
+        """Requests per second to send; None while nothing was refused."""
+
+    def sent(self, now_s: float) -> None:
+        """A request has left."""
+        if self._began_s is None:
+            self._began_s = now_s
+        self._sent.append(now_s)
+        _forget(self._sent, now_s - SPAN_S)
+
+    def refused(self, now_s: float, latency_s: float) -> bool:
+        """A 429; True if the pace was cut for it: once for all refusals of the same moment.
+
+        `latency_s` is the mean latency: what was on its way at the last cut is refused by the old pace.
+        """
+        self._refused.append(now_s)
+        _forget(self._refused, now_s - SPAN_S)
+        if now_s - self._cut_s < max(MIN_GAP_S, latency_s):
+            return False
+        self._cut_s = self._stepped_s = now_s
+        self._probe = FIRST_PROBE
+        rate_per_s = self.rate_per_s
+        accepted_per_s = self._accepted_per_s(now_s)
+        if rate_per_s is None:
+            self._refused_rate_per_s = accepted_per_s
+            self.rate_per_s = FIRST_SHARE * accepted_per_s
+            return True
+        below = rate_per_s < self._refused_rate_per_s
+        self._refused_rate_per_s = min(rate_per_s, 1.02 * self._refused_rate_per_s) if below else rate_per_s
+        self.rate_per_s = max(LOWEST_CUT * rate_per_s, min(CUT_SHARE * rate_per_s, accepted_per_s))
+        return True
+
+    def tick(self, now_s: float) -> None:
+        """Raises the pace after each 5 s without a refusal; called as often as one likes."""
+        rate_per_s = self.rate_per_s
+        if rate_per_s is None or now_s - self._stepped_s < STEP_S:
+            return
+        self._stepped_s = now_s
+        safe_per_s = SAFE_SHARE * self._refused_rate_per_s
+        if rate_per_s < safe_per_s:
+            step_per_s = max(0.3 * (safe_per_s - rate_per_s), 0.01 * rate_per_s)
+            self.rate_per_s = min(safe_per_s, rate_per_s + step_per_s)
+        else:
+            self.rate_per_s = rate_per_s * (1 + self._probe)
+            self._probe = min(LARGEST_PROBE, self._probe * PROBE_GROWTH)
+
+    def limit_for(self, latency_s: float) -> int | None:
+        """Requests in flight that the pace needs, by Little's law with half as much again; None without a pace."""
+        return None if self.rate_per_s is None else math.ceil(1.5 * self.rate_per_s * latency_s) + 2
+
+    def _accepted_per_s(self, now_s: float) -> float:
+        began_s = now_s if self._began_s is None else self._began_s
+        span_s = min(SPAN_S, max(1.0, now_s - began_s))
+        refused = sum(1 for at_s in self._refused if at_s >= now_s - span_s)
+        return max(LEAST_ACCEPTED_PER_S, (len(self._sent) - refused) / span_s)
+
+
+def _forget(times: deque[float], before_s: float) -> None:
+    while times and times[0] < before_s:
+        times.popleft()

@@ -1,0 +1,89 @@
+"""Scorers for answers in JSON: `json_valid` and `json_equal`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from evalperf.config.scorers import JsonEqualScorer, JsonValidScorer
+from evalperf.records import Case, Score
+from evalperf.scorers.base import NO_TARGET, RIGHT, Scorer, Targets, verdict
+from evalperf.scorers.extraction import pattern_scorer, text_scorer
+from evalperf.scorers.json_difference import first_difference, json_similarity
+from evalperf.scorers.json_text import ROOTS, NotJsonError, parse_json, without_fence
+from evalperf.scorers.numbers import closeness
+from evalperf.scorers.resources import Resources
+from evalperf.scorers.time_limit import TimeLimit
+
+__all__ = ["json_equal", "json_valid"]
+
+
+_ROOT_NAMES: Final = {"object": "an object", "array": "an array", "container": "an object or an array"}
+
+
+def json_valid(config: JsonValidScorer, resources: Resources) -> Scorer:
+    """The answer is a JSON text as `json_text.parse_json` reads it (RFC 8259), and its value of the kind asked for."""
+    kinds = ROOTS[config.root]
+
+    def judge(answer: str, _targets: Targets) -> Score:
+        try:
+            value = parse_json(without_fence(answer) if config.fences else answer)
+        except NotJsonError as error:
+            return verdict(False, reason=f"not JSON: {error}")
+        if not isinstance(value, kinds):
+            return verdict(False, reason=f"{_kind(value)}, not {_ROOT_NAMES[config.root]}")
+        return RIGHT
+
+    return text_scorer(config, "json_valid", judge, resources, needs_target=False)
+
+
+def json_equal(config: JsonEqualScorer, resources: Resources) -> Scorer:
+    """The answer's JSON value equals that of a target; the reason names the first place where it does not.
+
+    The order of an object's names never counts, numbers are compared exactly or within the wider tolerance, 1 equals
+    1.0 and differs from true. With `measure: similarity` the value is `json_difference.json_similarity` to the closest
+    target. An answer that is not JSON is wrong; where no target is JSON there is no value.
+    """
+    close = closeness(config.tolerance, config.relative_tolerance)
+    exact = config.tolerance == 0 and config.relative_tolerance == 0
+    unordered = config.arrays == "unordered"
+
+    def judge(answer: str, targets: Targets, _case: Case, limit: TimeLimit) -> Score:
+        if not targets:
+            return NO_TARGET
+        wanted, fault = _values(targets)
+        if not wanted:
+            return Score(value=None, reason=f"the target is not JSON: {fault}")
+        try:
+            found = parse_json(without_fence(answer) if config.fences else answer, exact=True)
+        except NotJsonError as error:
+            return verdict(False, reason=f"not JSON: {error}")
+        differences = [first_difference(found, one, close, limit, unordered=unordered, exact=exact) for one in wanted]
+        right = None in differences
+        reason = None if right else differences[0]
+        if config.measure == "equal":
+            return verdict(right, reason=reason)
+        value = 1.0 if right else max(json_similarity(found, one, limit) for one in wanted)
+        return Score(value=value, passed=right, reason=reason)
+
+    return pattern_scorer(config, "json_equal", judge, resources)
+
+
+def _values(targets: Targets) -> tuple[list[Any], str | None]:
+    """The values of the targets that are JSON, and the fault of the last one that is not."""
+    values, fault = [], None
+    for target in targets:
+        try:
+            values.append(parse_json(target, exact=True))
+        except NotJsonError as error:
+            fault = str(error)
+    return values, fault
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, str):
+        return "a text"
+    return "null" if value is None else "true or false" if isinstance(value, bool) else "a number"
