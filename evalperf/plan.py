@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import aclosing
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -66,8 +68,8 @@ async def _plan(loaded: LoadedConfig) -> Plan:
         model=config.provider.model,
         endpoints=[e.url for e in config.provider.endpoints] if isinstance(config.provider, OpenAIProvider) else [],
         scorers=[scorer.name or scorer.type for scorer in config.scorers],
-        inputs=[f"{file.path} ({_count(file.lines)})" for file in inputs.files],
-        output_dir=str(loaded.base_dir / config.output.dir),
+        inputs=[f"{_tidy(file.path)} ({_count(file.lines)})" for file in inputs.files],
+        output_dir=_tidy(loaded.base_dir / config.output.dir),
         first_prompt=str(prompt.render(first[0])[-1].get("content")),
     )
 
@@ -84,6 +86,11 @@ async def _first_cases(loaded: LoadedConfig) -> list[Case]:
 def _bytes_per_case(prompt: Prompt, cases: list[Case]) -> float:
     sizes = [sum(len(str(message.get("content", "")).encode()) for message in prompt.render(case)) for case in cases]
     return sum(sizes) / len(sizes)
+
+
+def _tidy(path: Path | str) -> str:
+    """Without the detours that a path relative to the configuration takes."""
+    return os.path.normpath(path)
 
 
 def _count(lines: int | None) -> str:

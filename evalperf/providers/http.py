@@ -7,13 +7,9 @@ cookies are not kept, proxies are not taken from the environment, and no reply c
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from io import BytesIO
-from typing import NamedTuple
 
 import aiohttp
 from aiohttp import http_exceptions
@@ -21,9 +17,9 @@ from msgspec import structs
 from yarl import URL
 
 from evalperf.errors import ProviderError
-from evalperf.providers.base import LocalFault, Unreachable
+from evalperf.providers import faults
+from evalperf.providers.faults import Fault
 from evalperf.providers.transport import HttpLimits, Reply, Stream
-from evalperf.records import FailureKind
 
 __all__ = ["HttpTransport", "classify"]
 
@@ -139,9 +135,7 @@ class _Call:
             if not piece or (self._response.content.at_eof() and size <= self._limits.max_reply_bytes):
                 return b"".join((*pieces, piece)) if pieces else piece
             pieces.append(piece)
-        raise ProviderError(
-            "bad_reply", f"the reply is longer than {self._limits.max_reply_bytes} bytes", status=self.status
-        )
+        raise faults.too_long(self._limits, self.status)
 
     async def drain(self) -> None:
         """Gives the server a moment to end the body; where it does not, the connection is closed instead."""
@@ -163,85 +157,32 @@ class _Call:
             connection.protocol.start_timeout()
 
 
-class _Fault(NamedTuple):
-    """What an exception of aiohttp's means; with a hint, there never was a connection."""
-
-    error: type[Exception]
-    kind: FailureKind
-    words: str
-    hint: str | None = None
-
-
-_FAULTS = (
-    _Fault(aiohttp.ConnectionTimeoutError, "timeout", "no connection within {connect_s:g} s", "is the host up?"),
-    _Fault(
-        aiohttp.ClientConnectorCertificateError,
-        "connection",
-        "TLS: the certificate of {host} is not trusted: {reason}",
-        'check the host name; for a certificate of your own making set "verify_tls": false',
-    ),
-    _Fault(
-        aiohttp.ClientConnectorDNSError, "connection", "DNS: no address for {host}: {reason}", "check the host name"
-    ),
-    _Fault(
-        aiohttp.ClientSSLError,
-        "connection",
-        "TLS: no agreement with {host}: {reason}",
-        "does that port speak https? if not, write http://",
-    ),
-    _Fault(
-        aiohttp.ClientConnectorError,
-        "connection",
-        "no connection to {host}: {reason}",
-        "is the server running, and is the port right?",
-    ),
-    _Fault(http_exceptions.ContentEncodingError, "bad_reply", "the body can't be decompressed"),
-    _Fault(http_exceptions.DecompressSizeError, "bad_reply", "the body can't be decompressed"),
-    _Fault(http_exceptions.BadHttpMessage, "connection", "the reply broke off or is not HTTP"),
-    _Fault(aiohttp.SocketTimeoutError, "timeout", "the reply stopped: nothing more came for {idle_s:g} s"),
-    _Fault(aiohttp.ServerDisconnectedError, "connection", "the server closed the connection without an answer"),
-    _Fault(aiohttp.ClientPayloadError, "connection", "the reply broke off"),
-    _Fault(aiohttp.ClientResponseError, "bad_reply", "what came back is not HTTP"),
-    _Fault(TimeoutError, "timeout", "no complete answer within {attempt_s:g} s"),
-    _Fault(OSError, "connection", "the connection broke: {reason}"),
-    _Fault(Exception, "connection", "the connection was closed"),
+_FAULTS: tuple[tuple[type[Exception], Fault], ...] = (
+    (aiohttp.ConnectionTimeoutError, faults.NO_CONNECTION_IN_TIME),
+    (aiohttp.ClientConnectorCertificateError, faults.UNTRUSTED),
+    (aiohttp.ClientConnectorDNSError, faults.NO_ADDRESS),
+    (aiohttp.ClientSSLError, faults.NO_TLS),
+    (aiohttp.ClientConnectorError, faults.NOT_CONNECTED),
+    (http_exceptions.ContentEncodingError, faults.NOT_DECOMPRESSED),
+    (http_exceptions.DecompressSizeError, faults.NOT_DECOMPRESSED),
+    (http_exceptions.BadHttpMessage, faults.GARBLED),
+    (aiohttp.SocketTimeoutError, faults.STALLED),
+    (aiohttp.ServerDisconnectedError, faults.NO_ANSWER),
+    (aiohttp.ClientPayloadError, faults.BROKEN_OFF),
+    (aiohttp.ClientResponseError, faults.NOT_HTTP),
+    (TimeoutError, faults.TOO_SLOW),
+    (OSError, faults.CONNECTION_BROKE),
+    (Exception, faults.CLOSED),
 )
-"""The first row that fits counts, so the narrower class stands above the wider."""
+"""What an exception of aiohttp's means; the first row that fits counts, so the narrower class stands higher."""
 
 
 def classify(error: Exception, limits: HttpLimits) -> ProviderError:
     """The failure of a call whose transport raised `error`; a later try is worth it but where the body is broken."""
     cause = error.__cause__ if isinstance(error.__cause__, http_exceptions.BadHttpMessage) else error
     os_error = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(os_error, OSError) and os_error.errno in {errno.EMFILE, errno.ENFILE}:
-        return _out_of_descriptors()
-    fault = next(fault for fault in _FAULTS if isinstance(cause, fault.error))
-    message = fault.words.format(
-        connect_s=limits.connect_s,
-        attempt_s=limits.attempt_s,
-        idle_s=limits.idle_s,
-        host=f"{error.host}:{error.port}" if isinstance(error, aiohttp.ClientConnectorError) else "the host",
-        reason=_reason(os_error),
-    )
-    if fault.hint is None:
-        return ProviderError(fault.kind, message, retryable=fault.kind != "bad_reply")
-    unreachable = Unreachable(fault.kind, message, retryable=True)
-    unreachable.hint = fault.hint
-    return unreachable
-
-
-def _reason(error: Exception) -> str:
-    """In the system's words, where it has some: aiohttp's repeat the address in a form of their own."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "handshake failed").replace("_", " ").lower()
-    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno).lower()
-    return getattr(error, "strerror", None) or type(error).__name__
-
-
-def _out_of_descriptors() -> LocalFault:
-    fault = LocalFault("connection", "this machine has no file descriptor left for a connection", retryable=True)
-    fault.hint = "raise the limit (ulimit -n) or lower concurrency.workers"
-    return fault
+    if (local := faults.local_fault(os_error)) is not None:
+        return local
+    fault = next(fault for kind, fault in _FAULTS if isinstance(cause, kind))
+    host = f"{error.host}:{error.port}" if isinstance(error, aiohttp.ClientConnectorError) else "the host"
+    return faults.fault_error(fault, limits, host=host, reason=faults.system_reason(os_error))

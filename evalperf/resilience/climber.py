@@ -30,8 +30,6 @@ MOST_FAILED = 0.05
 LONGEST_WAIT = 16
 
 
-SETTLE=lambda old,new: new
-OPT=[1.0,0.0,0.5]
 class _Phase(Enum):
     STARTUP = "startup"  # doubles while that pays
     RESTING = "resting"  # stays, and watches for drift
@@ -103,8 +101,7 @@ class GoodputClimber:
         before = self._before
         if self._phase is not _Phase.STARTUP or before is None or measured.limit <= before.limit:
             return False
-        error = OPT[0]*math.hypot(before.error, measured.error) / math.log(measured.limit / before.limit)
-        return abs(_elasticity(before, measured) - WORTHWHILE) < error
+        return abs(_elasticity(before, measured) - WORTHWHILE) < _elasticity_error(before, measured)
 
     # decisions -------------------------------------------------------------------------------------------------------
 
@@ -136,9 +133,9 @@ class GoodputClimber:
             self.limit = self._clamp(measured.limit * 2)
             return
         gain = _elasticity(before, measured)
-        gain += OPT[1]*math.hypot(before.error, measured.error) / math.log(measured.limit / before.limit)
-        if gain >= WORTHWHILE and measured.limit < self._most and not measured.client_busy:
-            self._before = measured
+        in_doubt = gain < WORTHWHILE <= gain + _elasticity_error(before, measured)
+        if (gain >= WORTHWHILE or in_doubt) and measured.limit < self._most and not measured.client_busy:
+            self._before = before if in_doubt else measured  # a longer step tells more
             self.limit = self._clamp(round(measured.limit * (2 if gain >= FAST else 1.5)))
             return
         if gain < WORTHWHILE or measured.client_busy:
@@ -176,8 +173,8 @@ class GoodputClimber:
         if up:
             accepted = gain >= WORTHWHILE and not probed.client_busy
         else:
-            error = OPT[2]*math.hypot(probed.error, before.error / 2, closing.error / 2)
-            accepted = comparable and probed.goodput_per_s >= (1 - LOSS_OK + error) * base_per_s
+            doubt = math.hypot(probed.error, before.error / 2, closing.error / 2) / 2
+            accepted = comparable and probed.goodput_per_s >= (1 - LOSS_OK + doubt) * base_per_s
         if up and accepted and gain >= RESUME and probed.limit * 2 <= self._most:
             self._phase, self._before = _Phase.STARTUP, probed
             self.limit = self._clamp(probed.limit * 2)
@@ -202,7 +199,9 @@ class GoodputClimber:
         self._rested = 0
 
     def _begin(self) -> None:
-        self._epoch = Epoch(self.limit, settle=SETTLE(self._epoch.limit,self.limit), latency_s=self.latency_s, cruising=self._phase is not _Phase.STARTUP)
+        settle = min(self._epoch.limit, self.limit)  # so many were sent under the last limit and still may answer
+        cruising = self._phase is not _Phase.STARTUP
+        self._epoch = Epoch(self.limit, settle=settle, latency_s=self.latency_s, cruising=cruising)
 
     def _clamp(self, limit: int) -> int:
         return max(self._least, min(self._most, limit))
@@ -211,3 +210,8 @@ class GoodputClimber:
 def _elasticity(before: Measured, after: Measured) -> float:
     ratio = after.goodput_per_s / max(1e-9, before.goodput_per_s)
     return math.log(max(1e-9, ratio)) / math.log(after.limit / before.limit)
+
+
+def _elasticity_error(before: Measured, after: Measured) -> float:
+    """Its standard error."""
+    return math.hypot(before.error, after.error) / math.log(after.limit / before.limit)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from collections import Counter
 from typing import Final
 
-__all__ = ["general_form", "squad_form", "squad_tokens"]
+__all__ = ["general_form", "squad_counts", "squad_form"]
 
 _ARTICLE: Final = re.compile(r"\b(a|an|the)\b", re.UNICODE)
 _ARTICLES: Final = frozenset(("a", "an", "the"))
 _NO_PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
+_PUNCTUATION: Final = string.punctuation.encode()
+_CONTROL: Final = b"\0"  # stands for all control characters that are neither part of a word nor white space
+_ASCII_FORM: Final = bytes(
+    _CONTROL[0] if code == 127 or (code < 32 and not chr(code).isspace()) else code for code in range(256)
+)
 
 
 def squad_form(text: str) -> str:
@@ -20,16 +26,25 @@ def squad_form(text: str) -> str:
     Step for step `normalize_answer` of the SQuAD v1.1 evaluation script (Rajpurkar et al., 2016). Weakness: it deletes
     the minus and the point of a number, and knows no punctuation but ASCII's.
     """
-    return " ".join(squad_tokens(text))
+    return " ".join([word for word in _squad_words(text) if word not in _ARTICLES])
 
 
-def squad_tokens(text: str) -> list[str]:
-    """The words of `squad_form`."""
-    plain = text.lower().translate(_NO_PUNCTUATION)
-    tokens = plain.split()
-    if "".join(tokens).isalnum():  # then articles are whole tokens, and the pattern, which takes 30 µs, finds the same
-        return [token for token in tokens if token not in _ARTICLES]
-    return _ARTICLE.sub(" ", plain).split()
+def squad_counts(text: str) -> Counter[str]:
+    """How often each word stands in `squad_form`."""
+    counts = Counter(_squad_words(text))
+    for article in _ARTICLES:
+        counts.pop(article, None)
+    return counts
+
+
+def _squad_words(text: str) -> list[str]:
+    """The words, in which articles may be left; then they are whole words, as the pattern of the script finds them."""
+    lowered = text.lower()
+    if lowered.isascii():  # a tenth of the time: the pattern alone takes 30 µs for a hundred words
+        plain = lowered.encode().translate(_ASCII_FORM, _PUNCTUATION)
+        if _CONTROL not in plain:
+            return plain.decode().split()
+    return _ARTICLE.sub(" ", lowered.translate(_NO_PUNCTUATION)).split()
 
 
 def general_form(text: str) -> str:

@@ -44,6 +44,9 @@ _NUMBER: Final = re.compile(
     """,
     re.VERBOSE,
 )
+_PLAIN_WORD: Final = re.compile(
+    r"[*({\[:=]*(\$?([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]{1,50}(?:\.[0-9]{1,50})?))[*)}\].!?:;,]*(?:\s(?![%\uff05\\p])|\Z)"
+)
 _DIGIT: Final = re.compile(r"[\d\u00bc-\u00be\u2150-\u215e]")
 _BEFORE: Final = 10  # characters of a number that may stand before its first digit, as in `-$` or `\dfrac{`
 _AFTER: Final = 12  # and after its last one, as in ` per cent`
@@ -85,7 +88,7 @@ def find_number(
             return None
     if (plain := text.strip()).isdecimal() and len(plain) <= _MAX_LENGTH:
         return Number(int(plain), plain)
-    if which == "last" and (ending := _whole_at_end(plain)) is not None:
+    if which == "last" and (ending := _plain_last(text)) is not None:
         return ending
     for match in _first_ones(text) if which == "first" else _last_ones(text):
         value = _value(match, percent)
@@ -94,13 +97,23 @@ def find_number(
     return None
 
 
-def _whole_at_end(text: str) -> Number | None:
-    """The plain end of most answers, as in `So it is **$18**.`, in a microsecond; None where it takes a closer look."""
-    head, _, word = text[-60:].replace("\n", " ").rpartition(" ")
-    plain = word.lstrip("*({[:=$").rstrip("*)}].!?:;")
-    if not plain.isdecimal() or not text.isascii() or len(word) > 50 or head.endswith("$"):
+def _plain_last(text: str) -> Number | None:
+    """The last number where it stands in a word of its own, as in `it is **$18.50**, I think`; None where it does not.
+
+    What else may belong to a number, a sign, a fraction, an exponent, a percent sign, is left for a closer look, which
+    takes five times as long.
+    """
+    digit = _DIGIT.search(text[::-1])
+    if digit is None:
         return None
-    return Number(int(plain), plain)
+    last = len(text) - 1 - digit.start()
+    start = max(text.rfind(" ", 0, last), text.rfind("\n", 0, last)) + 1
+    found = _PLAIN_WORD.match(text, start)
+    if found is None or found.end(1) <= last or text[start - 2 : start - 1] == "$":
+        return None
+    plain = found[2]
+    plain = plain.replace(",", "")
+    return Number(Decimal(plain) if "." in plain else int(plain), found[1])
 
 
 def _first_ones(text: str) -> Iterator[re.Match[str]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from string import ascii_lowercase, digits
 from typing import Any, Final, NamedTuple
 
 from evalperf.config.scorers import RougeScorer
@@ -13,13 +13,14 @@ from evalperf.records import Case, Score
 from evalperf.scorers.alignment import lcs_indices, lcs_length
 from evalperf.scorers.base import NO_TARGET, Scorer, Targets, graded
 from evalperf.scorers.extraction import pattern_scorer
+from evalperf.scorers.multiset import shared_count
 from evalperf.scorers.resources import Resources
 from evalperf.scorers.stemming import stem
 from evalperf.scorers.time_limit import UNLIMITED, TimeLimit
 
 __all__ = ["Overlap", "rouge", "rouge_overlap", "rouge_tokens"]
 
-_WORD: Final = re.compile(r"[a-z0-9]+")
+_LETTERS_AND_DIGITS: Final = bytes(code if chr(code) in ascii_lowercase + digits else 32 for code in range(256))
 _MOST_CELLS: Final = 400_000_000  # words of one line times words of another: rougeLsum keeps a bit for each, 50 MB
 _TOO_LONG: Final = Score(value=None, reason="the lines are too long for rougeLsum")
 
@@ -75,7 +76,7 @@ def rouge_overlap(
 
 def rouge_tokens(text: str, *, stemmer: bool = False) -> list[str]:
     """Runs of ASCII letters and digits in lower case; the stemmer reduces words of more than three letters."""
-    tokens: list[str] = _WORD.findall(text.lower())
+    tokens = text.lower().encode("ascii", "replace").translate(_LETTERS_AND_DIGITS).decode().split()
     return [stem(token) if len(token) > 3 else token for token in tokens] if stemmer else tokens
 
 
@@ -95,13 +96,7 @@ def _bigrams(reference: list[str], candidate: list[str], _limit: TimeLimit) -> O
 
 
 def _shared(reference: Sequence[Any], candidate: Sequence[Any]) -> Overlap:
-    left = Counter(reference)
-    hits = 0
-    for gram in candidate:
-        if left.get(gram, 0):
-            left[gram] -= 1
-            hits += 1
-    return _overlap(hits, len(reference), len(candidate))
+    return _overlap(shared_count(Counter(reference), Counter(candidate)), len(reference), len(candidate))
 
 
 def _subsequence(reference: list[str], candidate: list[str], limit: TimeLimit) -> Overlap:

@@ -8,7 +8,8 @@ from evalperf.config.scorers import SquadEmScorer, SquadF1Scorer
 from evalperf.records import Score
 from evalperf.scorers.base import NO_TARGET, Scorer, Targets, graded
 from evalperf.scorers.extraction import text_scorer
-from evalperf.scorers.normal_forms import squad_form, squad_tokens
+from evalperf.scorers.multiset import shared_count
+from evalperf.scorers.normal_forms import squad_counts, squad_form
 from evalperf.scorers.resources import Resources
 from evalperf.scorers.text import equality
 
@@ -26,25 +27,20 @@ def squad_f1(config: SquadF1Scorer, resources: Resources) -> Scorer:
     def judge(answer: str, targets: Targets) -> Score:
         if not targets:
             return NO_TARGET
-        tokens = squad_tokens(answer)
-        return graded(max([token_f1(tokens, squad_tokens(target)) for target in targets]), config.threshold)
+        counts = squad_counts(answer)
+        return graded(max([token_f1(counts, squad_counts(target)) for target in targets]), config.threshold)
 
     return text_scorer(config, "squad_f1", judge, resources)
 
 
-def token_f1(answer: list[str], target: list[str]) -> float:
+def token_f1(answer: Counter[str], target: Counter[str]) -> float:
     """The harmonic mean of precision and recall over the tokens as multisets.
 
-    Step for step `f1_score` of the SQuAD v1.1 evaluation script (Rajpurkar et al., 2016): 0 without a common token,
-    also where both are empty.
+    As `f1_score` of the SQuAD v1.1 evaluation script (Rajpurkar et al., 2016): 0 without a common token, also where
+    both are empty.
     """
-    left = Counter(target)
-    common = 0
-    for token in answer:
-        if left.get(token, 0):
-            left[token] -= 1
-            common += 1
+    common = shared_count(answer, target)
     if common == 0:
         return 0.0
-    precision, recall = common / len(answer), common / len(target)
+    precision, recall = common / answer.total(), common / target.total()
     return 2 * precision * recall / (precision + recall)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shlex
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,3 +84,16 @@ def test_every_command_is_in_the_readme(evalperf) -> None:
     table = README.split("## Commands")[1].split("Exit codes")[0]
     told = set(re.findall(r"`evalperf ([a-z-]+)", table))
     assert listed == told
+
+
+def test_the_python_of_the_readme_runs(house: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=house,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "mean" in done.stdout

@@ -218,8 +218,8 @@ class ClientBound:
         sim.after(lognormal(sim.rng, self.mean_s, self.cv), self._back, sim, reply)
 
     def busy(self, now_s: float) -> bool:
-        """Whether the loop has more than a few milliseconds of work before it."""
-        return self._free_s - now_s > 0.02
+        """Whether the loop lags by more than a tenth of a second."""
+        return self._free_s - now_s > 0.1
 
     def _back(self, sim: Simulation, reply: Reply) -> None:
         self._free_s = max(self._free_s, sim.now_s) + self.cost_s * (1 + self._outside / self.contention)

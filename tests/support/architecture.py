@@ -40,6 +40,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "typer": ("cli/",),
     "rich": ("dashboard/", "cli/", "report/terminal"),
     "aiohttp": ("providers/http.py", "simulator/"),
+    "httptools": ("providers/",),
     "uvloop": ("clock.py",),
     "aiofiles": ("lines/", "results/", "cases/"),
     "isal": ("lines/", "results/"),

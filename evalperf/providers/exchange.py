@@ -1,0 +1,165 @@
+"""A request's way out and its reply's way back on one HTTP/1.1 connection, parsed by llhttp."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from evalperf.errors import ProviderError
+from evalperf.providers import faults
+from evalperf.providers.content_coding import CONTENT_CODINGS, ContentDecoder
+from evalperf.providers.faults import Fault, fault_error
+from evalperf.providers.transport import HttpLimits
+
+__all__ = ["Connection", "Exchange", "Headers", "StaleConnectionError"]
+
+_MAX_SILENT_BYTES = 2**16
+"""Of a head, or of anything else between two pieces of a body (its trailers, say)."""
+
+_MAX_UNREAD_BYTES = 2**18
+"""Of a streamed body, before the server has to wait for its reader."""
+
+_STALE_S = 1.0
+"""How long after a request a close may still have crossed it on the way: a generous round trip."""
+
+_PIECE_BYTES = 2**18
+"""Larger requests are written piece by piece, as fast as the server takes them."""
+
+
+class StaleConnectionError(Exception):
+    """A connection that was used again had been closed by the server in the meantime: the request was not read."""
+
+
+class Headers(Mapping[str, str]):
+    """The headers of a reply under their names in any case; of a repeated one the first."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: dict[bytes, bytes]) -> None:
+        self._raw = raw  # names in lower case
+
+    def __getitem__(self, name: str) -> str:
+        return self._raw[name.lower().encode("latin-1", "replace")].strip().decode("utf-8", "surrogateescape")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+class Exchange:
+    """What has come of one reply, and the one task that waits for more of it.
+
+    Streamed, the task is woken for the head and for each piece; else once, when all is there. `deadline_s` and
+    `quiet_since_s` are times of the loop; the latter is None while nothing limits the silence.
+    """
+
+    __slots__ = (
+        "body",
+        "complete",
+        "deadline_s",
+        "decoder",
+        "error",
+        "headers",
+        "limits",
+        "quiet_since_s",
+        "status",
+        "streamed",
+        "waiter",
+    )
+
+    def __init__(self, limits: HttpLimits, deadline_s: float, *, streamed: bool = False) -> None:
+        self.limits = limits
+        self.deadline_s = deadline_s
+        self.streamed = streamed
+        self.status: int | None = None
+        self.headers: dict[bytes, bytes] = {}
+        self.body: bytes | bytearray = b""  # decompressed, and not yet read
+        self.decoder: ContentDecoder | None = None
+        self.complete = False
+        self.error: Exception | None = None
+        self.quiet_since_s: float | None = None
+        self.waiter: asyncio.Future[object] | None = None
+
+    def take(self, piece: bytes) -> None:
+        """Adds a piece of the body as it was sent."""
+        room = self.limits.max_reply_bytes - len(self.body)
+        if self.streamed:  # its reader limits the whole; here only what one compressed piece may grow to
+            room = max(room, _MAX_UNREAD_BYTES * 16)
+        if self.decoder is not None:
+            try:
+                piece = self.decoder.feed(piece, room)
+            except zlib.error:
+                self.fail(fault_error(faults.NOT_DECOMPRESSED, self.limits))
+                return
+        if len(piece) > room:
+            self.fail(faults.too_long(self.limits, self.status))
+        elif not self.body:
+            self.body = piece
+        else:
+            if isinstance(self.body, bytes):
+                self.body = bytearray(self.body)
+            self.body += piece
+
+    def finish(self) -> None:
+        """The body is complete."""
+        if self.decoder is not None and not self.decoder.ended():
+            self.fail(fault_error(faults.NOT_DECOMPRESSED, self.limits))
+        else:
+            self.complete = True
+
+    def fail(self, error: Exception) -> None:
+        """Ends the exchange, whatever of it has come; later failures than the first don't count."""
+        if self.error is None and not self.complete:
+            self.error = error
+            self.wake()
+
+    def wake(self) -> None:
+        """Lets the waiting task look what there is."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def news(self) -> None:
+        """Returns at the next event (head, piece, end); raises the failure the exchange ended with."""
+        if self.error is None and not self.complete:
+            self.waiter = asyncio.get_running_loop().create_future()
+            await self.waiter
+        if self.error is not None:
+            raise self.error
+
+    def expire(self, now_s: float) -> None:
+        """Fails the exchange if its time is over."""
+        if now_s >= self.deadline_s:
+            self.fail(fault_error(faults.TOO_SLOW, self.limits))
+        elif self.quiet_since_s is not None and now_s - self.quiet_since_s >= self.limits.idle_s:
+            self.fail(fault_error(faults.STALLED, self.limits))
+
+
+class Connection(asyncio.Protocol):
+    """One connection, for one exchange at a time.
+
+    It is `reusable` only after a whole reply, of whose request nothing is left to send, to which nothing was added,
+    and after which the server means to go on.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._loop_transport: asyncio.Transport
+        self._exchange: Exchange | None = None
+        self._exchanges = 0
+        self._sent_s = 0.0
+        self._silent_bytes = 0
+        self._answered = False
+        self._keep_alive = True
+        self._closed = False
+        self._reading = True
+        self._writable: asyncio.Future[None] | None = None
+        self._parser = HttpResponseParser(self)
+        # as much as browsers and aiohttp forgive; nothing of it moves the end of a body
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
