@@ -15,7 +15,7 @@ Texts = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)
 class Extract(BaseModel):
     """What of the answer is scored: a group of the pattern's first or last match."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     pattern: str
     group: int | str = 1
@@ -34,7 +34,7 @@ def _bare_pattern(value: Any) -> Any:
 class ScorerOptions(BaseModel):
     """What every scorer takes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]*$", max_length=100)] | None = None
     """Its name in results and reports; its type where absent."""

@@ -13,6 +13,6 @@ PositiveS = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
-    """Frozen, strict about keys, and documented in the JSON Schema by its field descriptions."""
+    """Frozen, strict about keys; the docstring below a field is its description in the JSON Schema."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

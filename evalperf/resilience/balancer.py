@@ -14,7 +14,7 @@ TAU_S = 10.0
 """After so long a time a sample of the latency counts 1/e."""
 PENALTY_S = 5.0
 PENALTY_SHARE = 0.25
-"""A failure counts at least so much: an endpoint that fails in milliseconds sends samples too close to count by time."""
+"""A failure counts at least so much: one that fails in milliseconds sends samples too close to count by time."""
 
 
 class EndpointLoad:

@@ -22,8 +22,13 @@ RESUME = 0.6
 LOSS_OK = 0.03
 """Goodput that may be given up for fewer requests in flight: lower latency, and room for other users."""
 STEP = 1.25
+LONG_STEP = 1.5
+"""Of a probe upwards where the goodput is noisier than STEADY: a short one would drown in the noise."""
+STEADY = 0.04
 KNEE_ROOM = 1.1
 DRIFT = 0.2
+HOPELESS = 0.8
+"""Share of the goodput before a step up, below which the step needs no further looking at."""
 SATURATED = 0.85
 """Mean in-flight over the limit, below which something else has limited the epoch."""
 MOST_FAILED = 0.05
@@ -58,7 +63,9 @@ class GoodputClimber:
         self._upwards = True  # the direction of the next probe
         self._rested = 0
         self._wait = 1  # epochs of rest between two probes
-        self._epoch = Epoch(self.limit, settle=self.limit, latency_s=None, cruising=False)
+        self._epoch = Epoch(
+            self.limit, settle=2 * self.limit, latency_s=None, cruising=False
+        )  # short answers come first
         self.latency_s: float | None = None
         """Mean latency of the last epoch, None before the first."""
 
@@ -86,7 +93,7 @@ class GoodputClimber:
         self._begin()
 
     def hold(self, limit: int) -> None:
-        """Takes over a limit that was found elsewhere (by a pacer, or halved after an outage); ends startup and probe."""
+        """Takes over a limit that was found elsewhere (by a pacer, or after an outage); ends startup and probe."""
         self.limit = self._clamp(limit)
         self._rest(wait=LONGEST_WAIT)
         self._begin()
@@ -142,14 +149,16 @@ class GoodputClimber:
             best_per_s = max(measured.goodput_per_s, before.goodput_per_s)
             knee = round(KNEE_ROOM * best_per_s * before.latency_s)  # Little's law
             self.limit = self._clamp(min(measured.limit, max(before.limit, knee)))
+            self._upwards = gain > 0
         self._rest()
 
     def _look_around(self, measured: Measured) -> None:
         goodput_per_s, usual_per_s = measured.goodput_per_s, self._usual_per_s
         if usual_per_s is not None and abs(goodput_per_s / usual_per_s - 1) > DRIFT:
-            self._wait = 1
-            self._upwards = self._upwards or goodput_per_s > usual_per_s
-            usual_per_s = goodput_per_s
+            if goodput_per_s > usual_per_s and not measured.client_busy and measured.limit < self._most:
+                self._climb_from(measured)  # the same requests in flight, and sooner answered: there is room
+                return
+            self._wait, self._upwards, usual_per_s = 1, False, goodput_per_s
         self._usual_per_s = goodput_per_s if usual_per_s is None else (usual_per_s + goodput_per_s) / 2
         self._rested += 1
         if self._rested < self._wait:
@@ -158,8 +167,8 @@ class GoodputClimber:
         limit = measured.limit
         up = self._upwards and not measured.client_busy
         self._upwards = not up
-        target = max(limit + 1, round(limit * STEP)) if up else min(limit - 1, round(limit / STEP))
-        target = self._clamp(target)
+        step = STEP if measured.error <= STEADY or not up else LONG_STEP
+        target = self._clamp(max(limit + 1, round(limit * step)) if up else min(limit - 1, round(limit / step)))
         if target != limit:
             self._before, self._phase, self.limit = measured, _Phase.PROBING, target
 
@@ -176,13 +185,18 @@ class GoodputClimber:
             doubt = math.hypot(probed.error, before.error / 2, closing.error / 2) / 2
             accepted = comparable and probed.goodput_per_s >= (1 - LOSS_OK + doubt) * base_per_s
         if up and accepted and gain >= RESUME and probed.limit * 2 <= self._most:
-            self._phase, self._before = _Phase.STARTUP, probed
-            self.limit = self._clamp(probed.limit * 2)
+            self._climb_from(probed)
             return
         if accepted:
             self.limit = probed.limit
             self._upwards = up
         self._rest(wait=1 if accepted else min(LONGEST_WAIT, 2 * self._wait))
+        if not accepted:
+            self._usual_per_s = closing.goodput_per_s  # the server may change while it is being probed
+
+    def _climb_from(self, measured: Measured) -> None:
+        self._phase, self._before = _Phase.STARTUP, measured
+        self.limit = self._clamp(measured.limit * 2)
 
     # states ----------------------------------------------------------------------------------------------------------
 
@@ -201,7 +215,15 @@ class GoodputClimber:
     def _begin(self) -> None:
         settle = min(self._epoch.limit, self.limit)  # so many were sent under the last limit and still may answer
         cruising = self._phase is not _Phase.STARTUP
-        self._epoch = Epoch(self.limit, settle=settle, latency_s=self.latency_s, cruising=cruising)
+        before = self._before
+        higher = before is not None and self.limit > before.limit
+        self._epoch = Epoch(
+            self.limit,
+            settle=settle,
+            latency_s=self.latency_s,
+            cruising=cruising,
+            hopeless_per_s=HOPELESS * before.goodput_per_s if before is not None and higher else 0.0,
+        )
 
     def _clamp(self, limit: int) -> int:
         return max(self._least, min(self._most, limit))

@@ -40,16 +40,13 @@ class Epoch:
 
     It counts until the goodput is known well enough, by the spread of the times that equal batches of answers took; at
     least a few generations of requests, since the short answers of a generation come first, and at most three times
-    as many.
+    as many. It ends early once the goodput is below `hopeless_per_s`: each second there is one lost.
     """
 
-    __slots__ = (
-        "_answered", "_batch", "_batch_from_s", "_batches_s", "_client_busy", "_from_s", "_in_flight", "_latency_s",
-        "_least_needed", "_needed", "_opened_s", "_precise", "_samples", "_settle_for", "_settled", "_succeeded", "_usual_latency_s",
-        "limit",
-    )  # fmt: skip
-
-    def __init__(self, limit: int, *, settle: int, latency_s: float | None, cruising: bool) -> None:
+    def __init__(
+        self, limit: int, *, settle: int, latency_s: float | None, cruising: bool, hopeless_per_s: float = 0.0
+    ) -> None:
+        self._hopeless_per_s = hopeless_per_s
         self.limit = limit
         self._settle_for = settle
         self._usual_latency_s = latency_s
@@ -84,6 +81,8 @@ class Epoch:
         if self._answered % self._batch == 0:
             self._batches_s.append(now_s - self._batch_from_s)
             self._batch_from_s = now_s
+            if len(self._batches_s) >= 2 and self._succeeded < self._hopeless_per_s * (now_s - self._from_s):
+                return True
             if self._answered >= self._needed:
                 most = MOST_EXTENDED * self._least_needed
                 return self._answered >= most or not self._precise or self._error() <= PRECISE

@@ -57,8 +57,8 @@ class Gcra:
 class TokenBucket:
     """Tokens that refill at a rate up to a capacity, and may be owed.
 
-    What a request costs is known only after its reply: it is charged an estimate, and `settle` corrects the level, below
-    zero if need be. A request larger than the whole bucket passes when the bucket is full and leaves debt.
+    What a request costs is known only after its reply: it is charged an estimate, and `settle` corrects the level,
+    below zero if need be. A request larger than the whole bucket passes when the bucket is full and leaves debt.
     """
 
     __slots__ = ("_at_s", "_capacity", "_level", "_rate_per_s")
@@ -78,7 +78,7 @@ class TokenBucket:
         """Tokens in the bucket; below zero is debt."""
         if now_s > self._at_s:
             grown = self._level + (now_s - self._at_s) * self._rate_per_s
-            self._level = grown if grown < self._capacity else self._capacity
+            self._level = min(self._capacity, grown)
             self._at_s = now_s
         return self._level
 

@@ -1,4 +1,4 @@
-"""The rate that an endpoint lets pass, found from its refusals alone. Concurrency is the wrong knob for a rate limit."""
+"""The rate that an endpoint lets pass, from its refusals alone: concurrency is the wrong knob for a rate limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ LOWEST_CUT = 0.5
 SAFE_SHARE = 0.98
 """Of the last rate that was refused: approached quickly, then left slowly."""
 STEP_S = 5.0
-FIRST_PROBE, PROBE_GROWTH, LARGEST_PROBE = 0.005, 1.4, 0.08
+FIRST_PROBE, PROBE_GROWTH, LARGEST_PROBE = 0.005, 1.4, 0.25
+BLIND_PROBE = 0.08
+"""The first probe after the first refusal: what was accepted until then tells little of the rate."""
+SAME_RATE = 0.05
+MOST_PATIENT = 15
+"""Steps at the safe rate before probing; doubled when the same rate is refused again."""
 MIN_GAP_S = 2.0
 LEAST_ACCEPTED_PER_S = 0.2
 
@@ -35,7 +40,9 @@ class Pacer:
         self._refused_rate_per_s = 0.0
         self._cut_s = float("-inf")
         self._stepped_s = 0.0
-        self._probe = FIRST_PROBE
+        self._probe = BLIND_PROBE
+        self._patience = 0
+        self._waited = 0
         self._began_s: float | None = None
         self.rate_per_s: float | None = None
         """Requests per second to send; None while nothing was refused."""
@@ -57,15 +64,18 @@ class Pacer:
         if now_s - self._cut_s < max(MIN_GAP_S, latency_s):
             return False
         self._cut_s = self._stepped_s = now_s
-        self._probe = FIRST_PROBE
+        self._waited = 0
         rate_per_s = self.rate_per_s
         accepted_per_s = self._accepted_per_s(now_s)
         if rate_per_s is None:
             self._refused_rate_per_s = accepted_per_s
             self.rate_per_s = FIRST_SHARE * accepted_per_s
             return True
-        below = rate_per_s < self._refused_rate_per_s
-        self._refused_rate_per_s = min(rate_per_s, 1.02 * self._refused_rate_per_s) if below else rate_per_s
+        known_per_s = self._refused_rate_per_s
+        same = abs(rate_per_s / known_per_s - 1) <= SAME_RATE
+        self._patience = min(MOST_PATIENT, 2 * self._patience + 1) if same else 0
+        self._probe = FIRST_PROBE
+        self._refused_rate_per_s = rate_per_s
         self.rate_per_s = max(LOWEST_CUT * rate_per_s, min(CUT_SHARE * rate_per_s, accepted_per_s))
         return True
 
@@ -79,6 +89,8 @@ class Pacer:
         if rate_per_s < safe_per_s:
             step_per_s = max(0.3 * (safe_per_s - rate_per_s), 0.01 * rate_per_s)
             self.rate_per_s = min(safe_per_s, rate_per_s + step_per_s)
+        elif self._waited < self._patience:
+            self._waited += 1
         else:
             self.rate_per_s = rate_per_s * (1 + self._probe)
             self._probe = min(LARGEST_PROBE, self._probe * PROBE_GROWTH)

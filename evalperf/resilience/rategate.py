@@ -13,6 +13,7 @@ from evalperf.resilience.ratelimit import RateLimit
 
 __all__ = ["GateStatistics", "RateGate", "RateGates"]
 
+
 class GateStatistics(Struct, frozen=True, kw_only=True):
     """What a gate has done so far."""
 

@@ -82,7 +82,7 @@ class RateLimit:
             wait_s = max(wait_s, self._pace.wait_s(now_s))
         if self._tokens is not None:
             wait_s = max(wait_s, self._tokens.wait_s(tokens, now_s))
-        return wait_s if wait_s > 0.0 else 0.0
+        return max(0.0, wait_s)
 
     def reason(self, tokens: float, now_s: float) -> str | None:
         """Which of them makes a request wait longest: paused, pace, requests, tokens; None when it may pass."""

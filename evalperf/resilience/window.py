@@ -25,7 +25,7 @@ class FailureWindow:
         self._calls = [0] * BUCKETS
         self._failures = [0] * BUCKETS
 
-    def add(self, failed: bool, now_s: float) -> None:  # noqa: FBT001 - the outcome is the datum
+    def add(self, failed: bool, now_s: float) -> None:
         """Counts one call."""
         self._expire(now_s)
         place = self._epoch % BUCKETS

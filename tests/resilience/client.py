@@ -62,7 +62,7 @@ class Client:
             self._alarm_s = None
         self.pump()
 
-    def _replier(self, sent_s: float):  # noqa: ANN202 - a Reply
+    def _replier(self, sent_s: float):
         def reply(status: int) -> None:
             now_s = self.sim.now_s
             self.in_flight -= 1

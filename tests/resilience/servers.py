@@ -1,11 +1,11 @@
 """Models of servers and the closed loop of a client, as a discrete-event simulation: 900 s take about half a second.
 
-    HardCap       so many slots and a queue
-    BatchServer   continuous batching: every step serves all sequences and takes longer the more there are;
-                  with `cache_slots`, steps get much slower once the cache is full (preemption)
-    RateLimited   a token bucket that answers 429
-    Drifting      a hard cap that changes with the time, with noise, errors and stalls
-    ClientBound   an endless server, and one event loop here that can't keep up
+HardCap       so many slots and a queue
+BatchServer   continuous batching: every step serves all sequences and takes longer the more there are;
+              with `cache_slots`, steps get much slower once the cache is full (preemption)
+RateLimited   a token bucket that answers 429
+Drifting      a hard cap that changes with the time, with noise, errors and stalls
+ClientBound   an endless server, and one event loop here that can't keep up
 """
 
 from __future__ import annotations

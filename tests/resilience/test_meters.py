@@ -42,7 +42,9 @@ def test_the_token_bucket_passes_and_waits_as_published() -> None:
 
 
 @given(rate_per_s=RATES, burst=st.floats(1, 50), gaps=GAPS)
-def test_gcra_never_lets_more_pass_than_burst_and_rate_allow(rate_per_s: float, burst: float, gaps: list[float]) -> None:
+def test_gcra_never_lets_more_pass_than_burst_and_rate_allow(
+    rate_per_s: float, burst: float, gaps: list[float]
+) -> None:
     """In every window of time, whenever somebody asks."""
     meter, now_s, passed = Gcra(rate_per_s, burst), 0.0, []
     for gap_s in gaps:

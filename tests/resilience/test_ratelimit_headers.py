@@ -65,7 +65,11 @@ def test_a_limit_without_sense_states_nothing(limit: str) -> None:
 @given(
     headers=st.dictionaries(
         st.sampled_from(
-            [f"x-ratelimit-{part}-{what}" for part in ("limit", "remaining", "reset") for what in ("requests", "tokens")]
+            [
+                f"x-ratelimit-{part}-{what}"
+                for part in ("limit", "remaining", "reset")
+                for what in ("requests", "tokens")
+            ]
         ),
         st.text(max_size=20),
     )

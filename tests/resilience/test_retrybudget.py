@@ -34,9 +34,7 @@ def test_a_rate_limit_costs_nothing_even_from_an_empty_budget() -> None:
     assert budget.level == 1
 
 
-@given(
-    events=st.lists(st.sampled_from(["retry", "timeout", "limited", "first", "late"])), capacity=st.integers(1, 600)
-)
+@given(events=st.lists(st.sampled_from(["retry", "timeout", "limited", "first", "late"])), capacity=st.integers(1, 600))
 def test_the_level_never_leaves_its_bounds(events: list[str], capacity: int) -> None:
     budget = RetryBudget(capacity)
     for event in events:
