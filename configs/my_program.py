@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - a single file beside its configuration, not a package
+
 """A model of one's own as a program: each line of stdin is a case, each line of stdout its answer."""
 
 from __future__ import annotations

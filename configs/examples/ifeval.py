@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - a single file beside its configuration, not a package
+
 """Carries out the check that stands in each line of the IFEval data, with the building blocks of the scorers."""
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from evalperf.records import Case, Response
-from evalperf.scorers import compile_pattern, count_matches, find_match
+from evalperf.scorers.extraction import compile_pattern
+from evalperf.scorers.patterns import count_matches, find_match
 
 Check = dict[str, Any]
 

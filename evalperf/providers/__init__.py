@@ -17,7 +17,7 @@ Opener = Callable[[Any, Path, int], tuple[Provider, ...]]
 
 
 def _open_openai(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:  # noqa: ARG001
-    from evalperf.providers.openai import open_openai  # noqa: PLC0415 - aiohttp is dear to import
+    from evalperf.providers.openai import open_openai  # noqa: PLC0415 - TLS is dear to import
 
     return open_openai(config, connections=connections)
 

@@ -7,7 +7,7 @@ import zlib
 __all__ = ["CONTENT_CODINGS", "ContentDecoder"]
 
 CONTENT_CODINGS = {b"gzip": True, b"x-gzip": True, b"deflate": True, b"br": False, b"zstd": False, b"compress": False}
-"""By name in lower case, whether it can be decompressed; any other name is a word without meaning and changes nothing."""
+"""By name in lower case, whether it can be decompressed; any other name says nothing about the body."""
 
 _GZIP_WBITS = zlib.MAX_WBITS | 16
 

@@ -1,36 +1,22 @@
-"""A request's way out and its reply's way back on one HTTP/1.1 connection, parsed by llhttp."""
+"""What has come of a reply, for the task that waits for it."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-
-from evalperf.errors import ProviderError
 from evalperf.providers import faults
-from evalperf.providers.content_coding import CONTENT_CODINGS, ContentDecoder
-from evalperf.providers.faults import Fault, fault_error
+from evalperf.providers.content_coding import ContentDecoder
+from evalperf.providers.faults import fault_error
 from evalperf.providers.transport import HttpLimits
 
-__all__ = ["Connection", "Exchange", "Headers", "StaleConnectionError"]
+__all__ = ["MAX_UNREAD_BYTES", "Exchange", "Headers"]
 
-_MAX_SILENT_BYTES = 2**16
-"""Of a head, or of anything else between two pieces of a body (its trailers, say)."""
-
-_MAX_UNREAD_BYTES = 2**18
+MAX_UNREAD_BYTES = 2**18
 """Of a streamed body, before the server has to wait for its reader."""
 
-_STALE_S = 1.0
-"""How long after a request a close may still have crossed it on the way: a generous round trip."""
-
-_PIECE_BYTES = 2**18
-"""Larger requests are written piece by piece, as fast as the server takes them."""
-
-
-class StaleConnectionError(Exception):
-    """A connection that was used again had been closed by the server in the meantime: the request was not read."""
+_ROOM_OF_A_STREAM_BYTES = 16 * MAX_UNREAD_BYTES
 
 
 class Headers(Mapping[str, str]):
@@ -89,7 +75,7 @@ class Exchange:
         """Adds a piece of the body as it was sent."""
         room = self.limits.max_reply_bytes - len(self.body)
         if self.streamed:  # its reader limits the whole; here only what one compressed piece may grow to
-            room = max(room, _MAX_UNREAD_BYTES * 16)
+            room = max(room, _ROOM_OF_A_STREAM_BYTES)
         if self.decoder is not None:
             try:
                 piece = self.decoder.feed(piece, room)
@@ -114,7 +100,7 @@ class Exchange:
 
     def fail(self, error: Exception) -> None:
         """Ends the exchange, whatever of it has come; later failures than the first don't count."""
-        if self.error is None and not self.complete:
+        if not self.over:
             self.error = error
             self.wake()
 
@@ -123,13 +109,29 @@ class Exchange:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can come."""
+        return self.complete or self.error is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the task has something to begin with: the head of a streamed reply, all of any other."""
+        return self.complete or (self.streamed and self.status is not None)
+
     async def news(self) -> None:
         """Returns at the next event (head, piece, end); raises the failure the exchange ended with."""
-        if self.error is None and not self.complete:
+        if not self.over:
             self.waiter = asyncio.get_running_loop().create_future()
             await self.waiter
         if self.error is not None:
             raise self.error
+
+    @property
+    def answered_status(self) -> int:
+        """The status of an exchange that is ready."""
+        assert self.status is not None  # noqa: S101 - the head comes first
+        return self.status
 
     def expire(self, now_s: float) -> None:
         """Fails the exchange if its time is over."""
@@ -137,29 +139,3 @@ class Exchange:
             self.fail(fault_error(faults.TOO_SLOW, self.limits))
         elif self.quiet_since_s is not None and now_s - self.quiet_since_s >= self.limits.idle_s:
             self.fail(fault_error(faults.STALLED, self.limits))
-
-
-class Connection(asyncio.Protocol):
-    """One connection, for one exchange at a time.
-
-    It is `reusable` only after a whole reply, of whose request nothing is left to send, to which nothing was added,
-    and after which the server means to go on.
-    """
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._loop_transport: asyncio.Transport
-        self._exchange: Exchange | None = None
-        self._exchanges = 0
-        self._sent_s = 0.0
-        self._silent_bytes = 0
-        self._answered = False
-        self._keep_alive = True
-        self._closed = False
-        self._reading = True
-        self._writable: asyncio.Future[None] | None = None
-        self._parser = HttpResponseParser(self)
-        # as much as browsers and aiohttp forgive; nothing of it moves the end of a body
-        self._parser.set_dangerous_leniencies(
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
-        )

@@ -38,6 +38,7 @@ NOT_CONNECTED = Fault(
 )
 NOT_DECOMPRESSED = Fault("bad_reply", "the body can't be decompressed")
 GARBLED = Fault("connection", "the reply broke off or is not HTTP")
+HEAD_TOO_LONG = Fault("bad_reply", "the head of the reply is longer than any that makes sense")
 STALLED = Fault("timeout", "the reply stopped: nothing more came for {idle_s:g} s")
 NO_ANSWER = Fault("connection", "the server closed the connection without an answer")
 BROKEN_OFF = Fault("connection", "the reply broke off")

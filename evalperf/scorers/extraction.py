@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-import regex
 from msgspec.structs import replace
 
 from evalperf.config.scorers import Extract, ScorerOptions
@@ -15,6 +14,9 @@ from evalperf.records import Case, Response, Score
 from evalperf.scorers.base import NO_TARGET, Scorer, Targets, TextJudge, TextScorer, no_answer, targets_of
 from evalperf.scorers.resources import Resources
 from evalperf.scorers.time_limit import PatternThreads, TimeLimit
+
+if TYPE_CHECKING:
+    import regex
 
 __all__ = [
     "Extraction",
@@ -32,14 +34,16 @@ __all__ = [
 PatternJudge = Callable[[str, Targets, Case, TimeLimit], Score]
 """A verdict that runs patterns of the user's, and so may raise TimeoutError."""
 
-_FLAGS: Final = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL, "x": regex.VERBOSE}
+_FLAGS: Final = {"i": "IGNORECASE", "m": "MULTILINE", "s": "DOTALL", "x": "VERBOSE"}
 
 
 def compile_pattern(pattern: str, flags: str = "") -> regex.Pattern[str]:
     """The pattern, ready; raises ConfigError with the place of the fault."""
+    import regex  # noqa: PLC0415 - 50 ms that a run without patterns need not pay
+
     bits = regex.RegexFlag(0)
     for letter in flags:
-        bits |= _FLAGS[letter]
+        bits |= regex.RegexFlag[_FLAGS[letter]]
     try:
         return regex.compile(pattern, bits)
     except regex.error as error:

@@ -123,9 +123,9 @@ def _flip(partner: dict[int, int], came_from: dict[int, int], free: int, start: 
 
 
 def _left_over(found: list[Any], wanted: list[Any]) -> int | None:
-    left = Counter(json_key(element) for element in found)
+    left = Counter(json_key(element, unordered=True) for element in found)
     for at, element in enumerate(wanted):
-        key = json_key(element)
+        key = json_key(element, unordered=True)
         if left[key] == 0:
             return at
         left[key] -= 1

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-import regex
-
 from evalperf.config.scorers import JsonSchemaScorer
 from evalperf.errors import ConfigError
 from evalperf.records import Case, Score
 from evalperf.scorers.base import NO_TARGET, RIGHT, Scorer, Targets, verdict
 from evalperf.scorers.extraction import PatternJudge, pattern_scorer
-from evalperf.scorers.json_text import NotJsonError, json_key, parse_json, without_fence
+from evalperf.scorers.json_keywords import TimedKeywords
+from evalperf.scorers.json_text import NotJsonError, parse_json, without_fence
 from evalperf.scorers.resources import Resources
 from evalperf.scorers.time_limit import TimeLimit
 
@@ -27,8 +24,6 @@ __all__ = ["SchemaChecker", "json_schema"]
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _MOST_ERRORS: Final = 20
 _MOST_SHOWN: Final = 200  # characters of one error: it repeats the value that is wrong
-
-Keyword = Callable[[Any, Any, Any, Any], Iterator[Any]]
 
 
 class InvalidSchemaError(ValueError):
@@ -97,31 +92,16 @@ def _verdict(checker: SchemaChecker, validator: Any, answer: str, limit: TimeLim
 
 
 class SchemaChecker:
-    """Carries out schemas with the keywords of the jsonschema package, within the time limit of an answer.
-
-    The keywords that jsonschema leaves to Python's `re`, which nothing can interrupt, are replaced: a pattern must be
-    one that `re` knows, and then runs in the regex package, which keeps the limit. So is `uniqueItems`, which takes
-    quadratic time there. Every other keyword looks at the clock before it begins.
-    """
+    """Reads schemas and carries them out, with the jsonschema package and `TimedKeywords`."""
 
     def __init__(self) -> None:
         from jsonschema import Draft202012Validator, validators  # noqa: PLC0415 - takes 50 ms to load
 
-        own = {
-            "pattern": self._pattern,
-            "patternProperties": self._pattern_properties,
-            "additionalProperties": self._additional_properties,
-            "uniqueItems": _unique_items,
-        }
-        keywords = {**Draft202012Validator.VALIDATORS, **own}
         extend: Any = validators.extend
+        self._keywords = TimedKeywords()
         self._plain: Any = Draft202012Validator
+        self._class: Any = extend(Draft202012Validator, self._keywords.replacing(dict(Draft202012Validator.VALIDATORS)))
         self._registry = import_module("jsonschema_specifications").REGISTRY  # the drafts; nothing is fetched
-        self._class: Any = extend(
-            Draft202012Validator, {name: self._limited(keyword) for name, keyword in keywords.items()}
-        )
-        self._compiled = lru_cache(maxsize=1024)(_compile)
-        self._now = threading.local()  # `limit`: that of the answer at work; a keyword has no other way to it
 
     def validator(self, schema: Any) -> Any:
         """A schema, ready; raises InvalidSchemaError with the place of the fault."""
@@ -136,7 +116,7 @@ class SchemaChecker:
             raise InvalidSchemaError(_shown(error)) from error
         except RecursionError as error:
             raise InvalidSchemaError("it is nested too deeply") from error
-        return self._class(_patterns_first(schema), registry=self._registry)
+        return self._class(schema, registry=self._registry)
 
     def errors(self, validator: Any, value: Any, limit: TimeLimit) -> list[str]:
         """What the schema has against the value, each with its path; at most 20, and a word on the rest.
@@ -145,7 +125,7 @@ class SchemaChecker:
         """
         from referencing.exceptions import Unresolvable  # noqa: PLC0415 - see above
 
-        self._now.limit = limit
+        self._keywords.set_limit(limit)
         try:
             found = list(islice(validator.iter_errors(value), _MOST_ERRORS + 1))
         except re.error as error:
@@ -156,74 +136,6 @@ class SchemaChecker:
             raise InvalidSchemaError("it refers to itself without end, or the answer is nested too deeply") from error
         shown = [_shown(error) for error in found[:_MOST_ERRORS]]
         return [*shown, "and more"] if len(found) > _MOST_ERRORS else shown
-
-    def _limited(self, keyword: Keyword) -> Keyword:
-        def carry_out(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            self._now.limit.left_s()
-            return keyword(validator, value, instance, schema) or iter(())
-
-        return carry_out
-
-    def _finds(self, pattern: str, text: str) -> bool:
-        limit: TimeLimit = self._now.limit
-        found = self._compiled(pattern).search(text, timeout=limit.left_s(), concurrent=limit.concurrent)
-        return found is not None
-
-    def _pattern(self, _validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
-        if isinstance(instance, str) and not self._finds(pattern, instance):
-            yield _error(f"{instance!r} does not match {pattern!r}")
-
-    def _pattern_properties(self, validator: Any, patterns: Any, instance: Any, _schema: Any) -> Iterator[Any]:
-        if not isinstance(instance, dict):
-            return
-        for pattern, subschema in patterns.items():
-            for name, item in instance.items():
-                if self._finds(pattern, name):
-                    yield from validator.descend(item, subschema, path=name, schema_path=pattern)
-
-    def _additional_properties(self, validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        if not isinstance(instance, dict):
-            return
-        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-        extra = [
-            name
-            for name in instance
-            if name not in known and not any(self._finds(pattern, name) for pattern in patterns)
-        ]
-        if isinstance(wanted, dict):
-            for name in extra:
-                yield from validator.descend(instance[name], wanted, path=name)
-        elif not wanted and extra:
-            yield _error(f"not expected: {', '.join(map(repr, extra))}")
-
-
-def _unique_items(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
-    if wanted and isinstance(instance, list) and len({json_key(item) for item in instance}) < len(instance):
-        yield _error("two elements are equal")
-
-
-def _error(message: str) -> Any:
-    from jsonschema import ValidationError  # noqa: PLC0415 - see above
-
-    return ValidationError(message)
-
-
-def _compile(pattern: str) -> regex.Pattern[str]:
-    re.compile(pattern)  # the dialect is that of jsonschema, Python's own
-    return regex.compile(pattern)
-
-
-def _patterns_first(schema: Any) -> Any:
-    """The same schema with `unevaluatedProperties` behind its neighbours.
-
-    jsonschema's code for it runs patterns in `re`; by then they have run on the same names within the limit.
-    """
-    if isinstance(schema, list):
-        return [_patterns_first(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    names = sorted(schema, key=lambda name: name == "unevaluatedProperties")
-    return {name: _patterns_first(schema[name]) for name in names}
 
 
 def _shown(error: Any) -> str:

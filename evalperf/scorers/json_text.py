@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -63,12 +64,16 @@ def without_fence(text: str) -> str:
     return inner[info.end() :] if info is not None else inner
 
 
-def json_key(value: Any) -> Any:
-    """A hashable stand-in that two JSON values share exactly if they are equal: 1 and 1.0 are, 1 and true are not."""
+def json_key(value: Any, *, unordered: bool = False) -> Any:
+    """A hashable stand-in that two JSON values share exactly if they are equal: 1 and 1.0 are, 1 and true are not.
+
+    With `unordered` the order of an array's elements does not count, at any depth.
+    """
     if isinstance(value, dict):
-        return ("object", frozenset((name, json_key(item)) for name, item in value.items()))
+        return ("object", frozenset([(name, json_key(item, unordered=unordered)) for name, item in value.items()]))
     if isinstance(value, list):
-        return ("array", tuple([json_key(item) for item in value]))
+        keys = [json_key(item, unordered=unordered) for item in value]
+        return ("array", frozenset(Counter(keys).items()) if unordered else tuple(keys))
     return ("bool", value) if isinstance(value, bool) else value
 
 

@@ -50,6 +50,8 @@ _PLAIN_WORD: Final = re.compile(
 _DIGIT: Final = re.compile(r"[\d\u00bc-\u00be\u2150-\u215e]")
 _BEFORE: Final = 10  # characters of a number that may stand before its first digit, as in `-$` or `\dfrac{`
 _AFTER: Final = 12  # and after its last one, as in ` per cent`
+_CURRENCIES: Final = frozenset("$€£¥₹\uff04\uffe5")
+_NEAR_END: Final = 200  # characters in which the quick way looks
 _WORDS: Final = 5  # no number spans more spaces than that
 _SEPARATORS: Final = str.maketrans("", "", ",\u00a0\u2009\u202f'")
 _MINUS: Final = frozenset("-\u2212\ufe63\uff0d")
@@ -103,16 +105,16 @@ def _plain_last(text: str) -> Number | None:
     What else may belong to a number, a sign, a fraction, an exponent, a percent sign, is left for a closer look, which
     takes five times as long.
     """
-    digit = _DIGIT.search(text[::-1])
+    digit = _DIGIT.search(text[: -_NEAR_END - 1 : -1])
     if digit is None:
         return None
     last = len(text) - 1 - digit.start()
-    start = max(text.rfind(" ", 0, last), text.rfind("\n", 0, last)) + 1
-    found = _PLAIN_WORD.match(text, start)
-    if found is None or found.end(1) <= last or text[start - 2 : start - 1] == "$":
+    nearest = max(0, last - _NEAR_END)
+    start = max(text.rfind(" ", nearest, last), text.rfind("\n", nearest, last)) + 1
+    found = _PLAIN_WORD.match(text, start) if start or not nearest else None
+    if found is None or found.end(1) <= last or text[start - 2 : start - 1] in _CURRENCIES:
         return None
-    plain = found[2]
-    plain = plain.replace(",", "")
+    plain = found[2].replace(",", "")
     return Number(Decimal(plain) if "." in plain else int(plain), found[1])
 
 
@@ -152,7 +154,10 @@ def number(config: NumberScorer, resources: Resources) -> Scorer:
         found = find_number(answer, which=which, marker=config.marker, percent=config.percent)
         if found is None:
             return no_answer()
-        return verdict(any(close(found.value, one.value) for one in numbers), extracted=found.text)
+        right = False
+        for one in numbers:
+            right = right or close(found.value, one.value)
+        return verdict(right, extracted=found.text)
 
     return text_scorer(config, "number", judge, resources)
 

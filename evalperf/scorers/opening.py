@@ -2,62 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from evalperf.config.scorers import ScorerConfig
 from evalperf.errors import ConfigError
 from evalperf.scorers.base import Scorer
-from evalperf.scorers.choice import choice
-from evalperf.scorers.composites import all_of, any_of, negation, weighted
-from evalperf.scorers.function import function
-from evalperf.scorers.json_schema import json_schema
-from evalperf.scorers.json_value import json_equal, json_valid
-from evalperf.scorers.length import length
-from evalperf.scorers.markup import xml_valid, yaml_valid
-from evalperf.scorers.numbers import number
-from evalperf.scorers.patterns import regex_scorer
 from evalperf.scorers.resources import Resources
-from evalperf.scorers.rouge import rouge
-from evalperf.scorers.similarity import fuzzy, levenshtein
-from evalperf.scorers.squad import squad_em, squad_f1
-from evalperf.scorers.text import ends_with, exact, excludes, includes, normalized, starts_with
-from evalperf.scorers.translation import bleu, chrf
 
 __all__ = ["SCORERS", "open_scorers"]
 
-SCORERS: Final[dict[str, Callable[[Any, Resources], Scorer]]] = {
-    "exact": exact,
-    "normalized": normalized,
-    "includes": includes,
-    "excludes": excludes,
-    "starts_with": starts_with,
-    "ends_with": ends_with,
-    "regex": regex_scorer,
-    "levenshtein": levenshtein,
-    "fuzzy": fuzzy,
-    "length": length,
-    "squad_em": squad_em,
-    "squad_f1": squad_f1,
-    "rouge": rouge,
-    "bleu": bleu,
-    "chrf": chrf,
-    "number": number,
-    "choice": choice,
-    "json_valid": json_valid,
-    "json_equal": json_equal,
-    "json_schema": json_schema,
-    "xml_valid": xml_valid,
-    "yaml_valid": yaml_valid,
-    "function": function,
-    "all": all_of,
-    "any": any_of,
-    "not": negation,
-    "weighted": weighted,
+SCORERS: Final[dict[str, str]] = {
+    "exact": "text:exact",
+    "normalized": "text:normalized",
+    "includes": "text:includes",
+    "excludes": "text:excludes",
+    "starts_with": "text:starts_with",
+    "ends_with": "text:ends_with",
+    "regex": "patterns:regex_scorer",
+    "levenshtein": "similarity:levenshtein",
+    "fuzzy": "similarity:fuzzy",
+    "length": "length:length",
+    "squad_em": "squad:squad_em",
+    "squad_f1": "squad:squad_f1",
+    "rouge": "rouge:rouge",
+    "bleu": "translation:bleu",
+    "chrf": "translation:chrf",
+    "number": "numbers:number",
+    "choice": "choice:choice",
+    "json_valid": "json_value:json_valid",
+    "json_equal": "json_value:json_equal",
+    "json_schema": "json_schema:json_schema",
+    "xml_valid": "markup:xml_valid",
+    "yaml_valid": "markup:yaml_valid",
+    "function": "function:function",
+    "all": "composites:all_of",
+    "any": "composites:any_of",
+    "not": "composites:negation",
+    "weighted": "composites:weighted",
 }
-"""Type to builder; a new scorer is one file, one line here and one parameter in the contract test."""
+"""Type to `module:builder` in this package, so that only what is chosen is imported; a new scorer is one file, one line
+here and one parameter in the contract test."""
 
 
 @asynccontextmanager
@@ -74,6 +62,8 @@ async def open_scorers(configs: Sequence[ScorerConfig], base_dir: Path) -> Async
 
 def _build(config: ScorerConfig, resources: Resources) -> Scorer:
     try:
-        return SCORERS[config.type](config, resources)
+        module, _, builder = SCORERS[config.type].partition(":")
+        scorer: Scorer = getattr(import_module(f"{__package__}.{module}"), builder)(config, resources)
     except ConfigError as error:
         raise ConfigError(f'scorer "{config.name or config.type}": {error.message}', hint=error.hint) from error
+    return scorer

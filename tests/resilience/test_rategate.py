@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterable
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -278,22 +276,3 @@ def test_wrong_estimates_do_not_exceed_the_token_limit_for_long(factor: float) -
         await asyncio.wait(tasks)
 
     run_virtual(work())
-
-
-def test_each_of_ten_thousand_waiters_costs_less_than_10_microseconds() -> None:
-    """More than one that just sleeps, for that is what a task and a timer cost anyway; the best of three."""
-
-    async def work() -> float:
-        async def cost_s(waiters: Iterable[Coroutine[Any, Any, object]]) -> float:
-            began_s = clock.cpu_s()
-            await asyncio.gather(*waiters)
-            return clock.cpu_s() - began_s
-
-        extra_s = []
-        for _ in range(3):
-            gate = RateGate(limit(requests_per_s=1000, burst=100))
-            asleep_s = await cost_s(asyncio.sleep(number / 1000) for number in range(1, 10_001))
-            extra_s.append(await cost_s(gate.acquire(0) for _ in range(10_000)) - asleep_s)
-        return min(extra_s) / 10_000
-
-    assert run_virtual(work()) < 10e-6

@@ -126,35 +126,6 @@ async def test_ifeval_agrees_with_the_published_verdict_on_every_instruction(dat
     assert [row["id"] for _, row, score in scored if score.passed is not row["official"]["followed"]] == []
 
 
-IFEVAL_CONFIGS: dict[str, Callable[[dict[str, Any]], list[dict[str, Any]]]] = {
-    "not_contains": lambda c: [{"type": "includes", "values": [c["value"]], "negate": True, "ignore_case": False}],
-    "contains_any": lambda c: [{"type": "includes", "values": c["values"], "ignore_case": False}],
-    "regex": lambda c: [{"type": "regex", "pattern": c["pattern"], "flags": c["flags"]}],
-    "regex_all": lambda c: [{"type": "regex", "pattern": p, "flags": c["flags"]} for p in c["patterns"]],
-    "regex_none": lambda c: [
-        {"type": "regex", "pattern": p, "flags": c["flags"], "max_count": 0} for p in c["patterns"]
-    ],
-    "regex_count_at_least": lambda c: [
-        {"type": "regex", "pattern": c["pattern"], "flags": c.get("flags", ""), "min_count": c["n"]}
-    ],
-    "regex_count_less_than": lambda c: [
-        {"type": "regex", "pattern": c["pattern"], "flags": c["flags"], "max_count": c["n"] - 1}
-    ],
-}
-"""The kinds of check that need no code, each as scorers of which all must pass."""
-
-
-@pytest.mark.parametrize("model", ["gpt-4o-mini-2024-07-18", "Qwen__Qwen2.5-0.5B-Instruct-GPTQ-Int4"])
-@pytest.mark.parametrize("kind", IFEVAL_CONFIGS)
-async def test_ifeval_checks_without_code(data_rows, open_one, kind, model):
-    rows = [row for row in data_rows(f"ifeval_checks/checks-{model}.jsonl") if row["check"]["scorer"] == kind]
-    assert rows
-    for case, response, row in _ifeval(rows):
-        scorers = [await open_one(config) for config in IFEVAL_CONFIGS[kind](row["check"])]
-        passed = all([(await scorer.score(case, response)).passed for scorer in scorers])
-        assert passed is row["official"]["followed"], row["id"]
-
-
 @pytest.mark.parametrize(
     ("example", "kept", "n"),
     [

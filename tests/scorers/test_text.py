@@ -1,8 +1,14 @@
-"""`exact`, `normalized`, `includes`."""
+"""`exact`, `normalized`, `includes`, `excludes`, `starts_with`, `ends_with`."""
+
+import re
+import string
+from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from evalperf.scorers.normal_forms import general_form, squad_form
+from evalperf.scorers.normal_forms import general_form, squad_counts, squad_form
 from tests.scorers.samples import make_case, make_response
 
 
@@ -95,3 +101,58 @@ async def test_includes(judge, options, answer, target, right, reason):
 async def test_an_empty_target_is_not_contained_in_everything(judge):
     assert (await judge("includes", "anything", "")).value is None
     assert not (await judge("includes", "anything", ("", "else"))).passed
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "target", "right", "reason"),
+    [
+        ({}, "nothing", "b", True, None),
+        ({}, "It is B", "b", False, "contains 'b'"),
+        ({"ignore_case": False}, "It is B", "b", True, None),
+        ({"values": ["x", "y"]}, "only y", None, False, "contains 'y'"),
+        ({"values": ["x", "y"], "match": "all"}, "only y", None, True, None),
+        ({"values": ["x", "y"], "match": "all"}, "x and y", None, False, "contains 'x'"),
+        ({"form": "squad"}, "it is the “U.S.A.”", "USA", False, "contains 'usa'"),
+    ],
+)
+async def test_excludes(judge, options, answer, target, right, reason):
+    score = await judge({"type": "excludes", **options}, answer, target)
+    assert (score.value, score.passed, score.reason) == (float(right), right, reason)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "target", "right", "reason"),
+    [
+        ({"type": "starts_with"}, "  YES, it is", "yes ", True, None),
+        ({"type": "starts_with"}, "Oh yes", "yes", False, "does not start with 'yes'"),
+        ({"type": "starts_with", "strip": False}, " yes", "yes", False, "does not start with 'yes'"),
+        ({"type": "starts_with", "ignore_case": False}, "Yes", "yes", False, "does not start with 'yes'"),
+        ({"type": "starts_with", "values": ["No", "Yes"]}, "yes", None, True, None),
+        (
+            {"type": "starts_with", "values": ["Yes", "Yes, it"], "match": "all"},
+            "yes",
+            None,
+            False,
+            "does not start with 'yes, it'",
+        ),
+        ({"type": "ends_with"}, "it is STRASSE\n", "straße", True, None),
+        ({"type": "ends_with"}, "it is done.", "done", False, "does not end with 'done'"),
+        ({"type": "ends_with", "extract": r'\A(.*?)"*\Z'}, 'all done"', "done", True, None),
+    ],
+)
+async def test_the_edges_of_an_answer(judge, options, answer, target, right, reason):
+    score = await judge(options, answer, target)
+    assert (score.value, score.passed, score.reason) == (float(right), right, reason)
+
+
+@pytest.mark.parametrize("scorer", ["starts_with", "ends_with", "excludes"])
+async def test_an_empty_text_stands_at_no_edge(judge, scorer):
+    assert (await judge(scorer, "anything", "")).value is None
+
+
+@given(st.text(alphabet=st.sampled_from("aA the\x00\x1c\t'_-.—é1\n"), max_size=30))
+def test_squad_form_takes_the_short_way_to_the_same_words(text):
+    """Step for step what the SQuAD v1.1 script does."""
+    plain = "".join(char for char in text.lower() if char not in string.punctuation)
+    assert squad_form(text) == " ".join(re.sub(r"\b(a|an|the)\b", " ", plain).split())
+    assert squad_counts(text) == Counter(squad_form(text).split())

@@ -51,7 +51,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "regex": ("scorers/", "cases/"),
     "jsonschema": ("scorers/", "config/"),
     "pydantic": ("config/",),
-    "yaml": ("config/",),
+    "yaml": ("config/", "scorers/"),
     "sqlite3": ("cases/", "providers/replay", "cache/", "results/"),
     "time": ("clock.py",),
     "subprocess": ("scorers/",),
