@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from evalperf.config import json_schema
 from evalperf.config.formats import FORMATS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+SCHEMA_FILE = "evalperf.schema.json"
+EXAMPLES = sorted(path for path in CONFIGS.rglob("*.json*") if path.name != SCHEMA_FILE)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +54,19 @@ def test_it_accepts_what_the_reader_accepts(
     assert validator.is_valid(tree) is valid
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.json*")), ids=lambda path: path.name)
+def test_the_file_beside_the_configurations_is_up_to_date() -> None:
+    """`evalperf schema > configs/evalperf.schema.json` writes it; editors read it through "$schema"."""
+    written = json.loads((CONFIGS / SCHEMA_FILE).read_text(encoding="utf-8"))
+    assert written == json_schema()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_every_configuration_names_the_schema(path: Path) -> None:
+    source = FORMATS[path.suffix](path.read_text(encoding="utf-8"), path.name)
+    assert (path.parent / source.value["$schema"]).resolve() == CONFIGS / SCHEMA_FILE
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_configuration_of_the_repository_holds(validator: Draft202012Validator, path: Path) -> None:
     source = FORMATS[path.suffix](path.read_text(encoding="utf-8"), path.name)
     assert [error.message for error in validator.iter_errors(source.value)] == []
