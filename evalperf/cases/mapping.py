@@ -9,7 +9,7 @@ from evalperf.cases.parse import decode_object
 from evalperf.cases.rawrecords import read_raw
 from evalperf.cases.rejected import BadRecordError
 from evalperf.cases.sources import Source
-from evalperf.config.fields import did_you_mean, lookup
+from evalperf.config.fields import lookup, suggestion
 from evalperf.config.model import CasesConfig
 from evalperf.errors import ConfigError
 
@@ -41,5 +41,5 @@ async def check_mapping(config: CasesConfig, sources: Sequence[Source]) -> None:
     if records:
         role, name = next(iter(missing.items()))
         raise ConfigError(
-            f'cases.fields.{role}: no line has a field "{name}" with a value', hint=did_you_mean(name, known)
+            f'cases.fields.{role}: no line has a field "{name}" with a value', hint=suggestion(name, known)
         )

@@ -10,7 +10,7 @@ import orjson
 from xxhash import xxh3_128_hexdigest
 
 from evalperf.cases.rejected import BadRecordError
-from evalperf.config.fields import FieldMap, Role, did_you_mean
+from evalperf.config.fields import FieldMap, Role, suggestion
 from evalperf.records import Case, Message, Target
 
 __all__ = ["MAX_DEPTH", "CaseParser", "content_id", "decode_object"]
@@ -97,7 +97,7 @@ class CaseParser:
             return ""
         name = self.fields.mapping.get("input")
         if name is not None:
-            raise BadRecordError(f'no input: there is no field "{name}"', hint=did_you_mean(name, record))
+            raise BadRecordError(f'no input: there is no field "{name}"', hint=suggestion(name, record))
         names = ", ".join(self.fields.names("input"))
         raise BadRecordError(
             f"no input: none of the fields {names}",

@@ -9,7 +9,7 @@ from typing import Any
 
 from evalperf.cases.fewshot import read_examples
 from evalperf.cases.templates import KNOWN_NAMES, PromptError, Template, compile_template
-from evalperf.config.fields import Role, did_you_mean
+from evalperf.config.fields import Role, suggestion
 from evalperf.config.model import PromptConfig
 from evalperf.errors import ConfigError
 from evalperf.records import Case, Message
@@ -70,7 +70,7 @@ class Prompt:
                 if not any(template.has(case, name) for case in cases):
                     known = set(KNOWN_NAMES).union(*(case.metadata for case in cases))
                     raise ConfigError(
-                        f"{template.place}: no case has a field for {{{{ {name} }}}}", hint=did_you_mean(name, known)
+                        f"{template.place}: no case has a field for {{{{ {name} }}}}", hint=suggestion(name, known)
                     )
 
 

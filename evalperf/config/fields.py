@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
 
-__all__ = ["ALIASES", "FieldMap", "Role", "did_you_mean", "json_text", "lookup"]
+from evalperf.config.problems import did_you_mean
+
+__all__ = ["ALIASES", "FieldMap", "Role", "json_text", "lookup", "suggestion"]
 
 _MAX_SHAPES = 256
 
@@ -111,13 +112,11 @@ def lookup(record: Any, path: str) -> Any:
     return None
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """A hint: the closest known name, and else what there is."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f'did you mean "{close[0]}"?'
-    return f"there are: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}" if names else "there are none"
+    there_are = f"there are: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}" if names else "there are none"
+    return did_you_mean(name, names) or there_are
 
 
 def _decode_exact(raw: bytes) -> Any:

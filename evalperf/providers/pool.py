@@ -104,7 +104,7 @@ class Pool:
             self._grant(_SLOT)
 
     def close(self) -> None:
-        """Closes what lies idle, and from now on what is released; calls under way and in line are ended by their owner."""
+        """Closes what lies idle, and from now on what is released; calls under way are ended by their owner."""
         self._closed = True
         while self._free:
             self._free.pop().close()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from evalperf.config.fields import FieldMap, did_you_mean
+from evalperf.config.fields import FieldMap, suggestion
 from evalperf.lines import Block, TooLong
 from evalperf.records import Completion, Target, Usage
 
@@ -66,7 +66,7 @@ class AnswerRows:
         if output is None:
             name = self._fields.mapping.get("output")
             if name is not None:
-                raise UnreadableRow(f'there is no field "{name}"', did_you_mean(name, record))
+                raise UnreadableRow(f'there is no field "{name}"', suggestion(name, record))
             names = ", ".join(self._fields.names("output"))
             raise UnreadableRow(f"none of the fields {names}", 'name the field: "fields": {"output": …}')
         model, finish_reason = record.get("model"), record.get("finish_reason")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalperf.config.fields import ALIASES, FieldMap, did_you_mean, lookup
+from evalperf.config.fields import ALIASES, FieldMap, lookup, suggestion
 
 
 @pytest.mark.parametrize(("role", "name"), [(role, name) for role, names in ALIASES.items() for name in names])
@@ -66,5 +66,5 @@ def test_numbers_keep_their_digits() -> None:
 
 
 def test_a_hint_names_the_closest_or_what_there_is() -> None:
-    assert did_you_mean("qestion", {"question", "id"}) == 'did you mean "question"?'
-    assert did_you_mean("zzz", {"b", "a"}) == "there are: a, b"
+    assert suggestion("qestion", {"question", "id"}) == 'did you mean "question"?'
+    assert suggestion("zzz", {"b", "a"}) == "there are: a, b"
