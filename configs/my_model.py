@@ -1,4 +1,3 @@
-
 """A model of one's own: a function from the prompt to the answer. It may be async, and may call what it likes."""
 
 from __future__ import annotations

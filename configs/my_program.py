@@ -1,4 +1,3 @@
-
 """A model of one's own as a program: each line of stdin is a case, each line of stdout its answer."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """Carries out the check that stands in each line of the IFEval data, with the building blocks of the scorers."""
 
 from __future__ import annotations
