@@ -25,7 +25,7 @@ FAULTS = {
     "an import upwards": ("cases/x.py", "from evalperf.pipeline.pool import Pool\n", "imports upwards"),
     "a part that knows another": ("scorers/x.py", "from evalperf.results import Store\n", "knows the part"),
     "typer outside its room": ("stats/x.py", "import typer\n", "imports typer"),
-    "the HTTP client outside its room": ("providers/openai.py", "import aiohttp\n", "imports aiohttp"),
+    "the HTTP parser outside its room": ("stats/x.py", "import httptools\n", "imports httptools"),
     "a late import in a function": ("stats/x.py", "def _f():\n    import rich.live\n", "imports rich"),
     "pickle anywhere": ("results/x.py", "import pickle\n", "imports pickle"),
     "a clock read elsewhere": ("results/x.py", "import time\n", "imports time"),

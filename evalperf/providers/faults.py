@@ -1,4 +1,4 @@
-"""The ways in which a call fails before there is a whole reply: their kinds and words, whichever client met them."""
+"""The ways in which a call fails before there is a whole reply: their kinds and words."""
 
 from __future__ import annotations
 

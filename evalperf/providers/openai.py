@@ -13,7 +13,7 @@ from evalperf.config.model import OpenAIProvider
 from evalperf.errors import ConfigError, ProviderError, StoppedError
 from evalperf.providers.base import Unreachable
 from evalperf.providers.endpoint import HttpEndpoint, http_endpoints
-from evalperf.providers.fast_http import FastTransport
+from evalperf.providers.http import HttpTransport
 from evalperf.providers.openai_wire import StreamedAnswer, read_completion
 from evalperf.providers.refusals import is_page, page, refusal, refusal_in_body
 from evalperf.providers.sse import EventParser, EventTooLongError, ServerEvent
@@ -41,7 +41,7 @@ def open_openai(config: OpenAIProvider, *, connections: int) -> tuple[OpenAI, ..
         OpenAI(
             config,
             endpoint,
-            FastTransport(endpoint.headers, limits, connections=connections, verify_tls=config.verify_tls),
+            HttpTransport(endpoint.headers, limits, connections=connections, verify_tls=config.verify_tls),
         )
         for endpoint in http_endpoints(config.endpoints)
     )

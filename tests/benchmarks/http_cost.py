@@ -51,11 +51,11 @@ uvloop.run(main())
 
 THROUGH_OURS = """
 from evalperf.config.model import Timeouts
-from evalperf.providers.fast_http import FastTransport
+from evalperf.providers.http import HttpTransport
 from evalperf.providers.transport import HttpLimits
 async def main():
     limits = HttpLimits(connect_s=10, attempt_s=60, idle_s=30, max_reply_bytes=1 << 23)
-    transport = FastTransport({"Content-Type": "application/json"}, limits, connections=workers, verify_tls=True)
+    transport = HttpTransport({"Content-Type": "application/json"}, limits, connections=workers, verify_tls=True)
     async def post(body):
         return (await transport.post(url, body)).body
     await loop_over(post)

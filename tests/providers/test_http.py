@@ -18,26 +18,17 @@ import pytest
 from evalperf import clock
 from evalperf.errors import ProviderError
 from evalperf.providers.base import LocalFault, Unreachable
-from evalperf.providers.fast_http import FastTransport
 from evalperf.providers.http import HttpTransport
 from evalperf.providers.transport import HttpLimits, Transport
 from tests.support.http_server import Action, Script, http_reply, scripted_server
-
-TransportClass: type[HttpTransport | FastTransport] = FastTransport
 
 LIMITS = HttpLimits(connect_s=1, attempt_s=0.3, idle_s=0.1, max_reply_bytes=1_000_000)
 PATIENT = HttpLimits(connect_s=5, attempt_s=20, idle_s=20, max_reply_bytes=1_000_000)
 
 
-@pytest.fixture(autouse=True, params=[HttpTransport, FastTransport])
-def _client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test of this file holds for both transports."""
-    monkeypatch.setattr(request.module, "TransportClass", request.param)
-
-
 @asynccontextmanager
 async def transport(limits: HttpLimits = PATIENT, *, verify_tls: bool = True) -> AsyncIterator[Transport]:
-    opened = TransportClass({}, limits, connections=4, verify_tls=verify_tls)
+    opened = HttpTransport({}, limits, connections=4, verify_tls=verify_tls)
     try:
         yield opened
     finally:

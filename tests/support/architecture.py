@@ -39,7 +39,7 @@ PARTS = {name for name, layer in LAYERS.items() if layer == 2}
 ROOMS: dict[str, tuple[str, ...]] = {
     "typer": ("cli/",),
     "rich": ("dashboard/", "cli/", "report/terminal"),
-    "aiohttp": ("providers/http.py", "simulator/"),
+    "aiohttp": ("simulator/",),
     "httptools": ("providers/",),
     "uvloop": ("clock.py",),
     "aiofiles": ("lines/", "results/", "cases/"),

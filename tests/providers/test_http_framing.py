@@ -19,7 +19,7 @@ from evalperf.errors import ProviderError
 from evalperf.providers.base import Unreachable
 from evalperf.providers.connection import Connection
 from evalperf.providers.exchange import Exchange, Headers
-from evalperf.providers.fast_http import FastTransport
+from evalperf.providers.http import HttpTransport
 from evalperf.providers.transport import HttpLimits, Reply
 from tests.support.http_server import Action, Received, http_reply, scripted_server
 
@@ -200,8 +200,8 @@ class TestFraming:
 @asynccontextmanager
 async def transport(
     limits: HttpLimits = PATIENT, *, connections: int = 4, headers: dict[str, str] | None = None
-) -> AsyncIterator[FastTransport]:
-    opened = FastTransport(headers or {}, limits, connections=connections)
+) -> AsyncIterator[HttpTransport]:
+    opened = HttpTransport(headers or {}, limits, connections=connections)
     try:
         yield opened
     finally:
