@@ -8,7 +8,7 @@ from pathlib import Path
 from evalperf import __version__, clock
 from evalperf.cases import Survey
 from evalperf.config.load import LoadedConfig
-from evalperf.errors import ConfigError
+from evalperf.errors import ConfigError, OutputError
 from evalperf.fingerprint import check_same, fingerprint
 from evalperf.results import (
     InputInfo,
@@ -43,7 +43,10 @@ def open_directory(
         check_same(info, digests)
         return directory, info
     info = _info(loaded, inputs, digests)
-    directory = create_run(output_dir, info.run_id)
+    try:
+        directory = create_run(output_dir, info.run_id)
+    except OutputError as error:  # before the first case, it is the configuration that names a wrong place
+        raise ConfigError(f"output.dir: {error.message}", hint=error.hint) from error
     write_run_info(directory, info)
     if len(inputs.files) == 1 and inputs.files[0].line_offsets is not None:
         write_input_index(directory, inputs.files[0].line_offsets)

@@ -97,12 +97,12 @@ def test_a_condition_that_no_case_meets(config, evalperf) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_an_unwritable_output_folder(config, evalperf, tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
-    assert "closed" in evalperf("run", config(output={"dir": "closed/results"}), code=3).stderr
+    assert "closed" in evalperf("run", config(output={"dir": "closed/results"}), code=2).stderr
 
 
 def test_an_output_folder_that_is_a_file(config, evalperf, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
-    said = evalperf("run", config(output={"dir": "taken"}), code=3).stderr
+    said = evalperf("run", config(output={"dir": "taken"}), code=2).stderr
     assert "taken" in said
 
 
