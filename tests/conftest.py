@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,16 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the developer's shell decides a test."""
     for name in ("NO_COLOR", "FORCE_COLOR", "CI", "GITHUB_ACTIONS", "OPENAI_API_KEY", "EVALPERF_DEBUG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command sets up logging for its process; the next test must not see it."""
+    loggers = [logging.getLogger(), logging.getLogger("evalperf")]
+    before = [(logger, logger.level, logger.propagate, logger.disabled, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, level, propagate, disabled, handlers in before:
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.disabled = disabled
+        logger.handlers[:] = handlers

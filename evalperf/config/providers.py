@@ -21,6 +21,10 @@ __all__ = [
 ]
 
 
+OWN_HEADERS = frozenset({"host", "content-type", "content-length", "transfer-encoding"})
+"""Another value would break the framing of a request, or name another server."""
+
+
 class Timeouts(Section):
     """Limits on one call, in seconds."""
 
@@ -49,6 +53,14 @@ class EndpointConfig(Section):
     """Which header carries the key: Authorization: Bearer, api-key, x-api-key, or none at all."""
     headers: dict[str, str] = Field(default={}, repr=False)
     """More headers; their values are treated as secrets."""
+
+    @field_validator("headers")
+    @classmethod
+    def _free(cls, headers: dict[str, str]) -> dict[str, str]:
+        taken = [name for name in headers if name.lower() in OWN_HEADERS]
+        if taken:
+            raise ValueError(f"{', '.join(taken)} is set by evalperf itself")
+        return headers
 
     @field_validator("url")
     @classmethod

@@ -12,7 +12,29 @@ from evalperf.providers.base import LocalFault, Unreachable
 from evalperf.providers.transport import HttpLimits
 from evalperf.records import FailureKind
 
-__all__ = ["Fault", "connecting_fault", "fault_error", "local_fault", "system_reason", "too_long"]
+__all__ = [
+    "BROKEN_OFF",
+    "CLOSED",
+    "CONNECTION_BROKE",
+    "GARBLED",
+    "HEAD_TOO_LONG",
+    "NOT_CONNECTED",
+    "NOT_DECOMPRESSED",
+    "NOT_HTTP",
+    "NO_ADDRESS",
+    "NO_ANSWER",
+    "NO_CONNECTION_IN_TIME",
+    "NO_TLS",
+    "STALLED",
+    "TOO_SLOW",
+    "UNTRUSTED",
+    "Fault",
+    "connecting_fault",
+    "fault_error",
+    "local_fault",
+    "system_reason",
+    "too_long",
+]
 
 
 class Fault(NamedTuple):

@@ -369,3 +369,14 @@ def test_without_an_environment_given_it_is_that_of_the_process(write: Write, mo
     monkeypatch.setitem(os.environ, "EVALPERF_TEST_NAME", "from-env")
     path = write(VALID.replace('"m"', '"${EVALPERF_TEST_NAME}"'))
     assert load_config(path).config.provider.model == "from-env"
+
+
+@pytest.mark.parametrize("name", ["Host", "content-type", "Content-Length", "Transfer-Encoding"])
+def test_a_header_that_is_ours_is_refused(tmp_path: Path, name: str) -> None:
+    """Instead of being left out in silence."""
+    path = tmp_path / "c.json"
+    endpoint = {"url": "http://127.0.0.1/v1", "headers": {name: "x"}}
+    provider = {"type": "openai", "model": "m", "endpoints": [endpoint]}
+    path.write_text(json.dumps({"cases": {"path": "a.jsonl"}, "provider": provider}))
+    with pytest.raises(ConfigError, match="set by evalperf itself"):
+        load_config(path)
