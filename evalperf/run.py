@@ -47,7 +47,8 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     progress: Mode = "none"
     environ: Mapping[str, str] = {}
     """What the terminal's abilities are read from."""
-    stderr: TextIO = sys.stderr
+    stderr: TextIO | None = None
+    """Where progress is shown; this process's own where absent."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -107,7 +108,8 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
             parts=parts,
             workers=workers,
         )
-        async with open_progress(options.progress, bus, environ=options.environ, stderr=options.stderr):
+        stderr = sys.stderr if options.stderr is None else options.stderr
+        async with open_progress(options.progress, bus, environ=options.environ, stderr=stderr):
             ended = await _work(session, bus)
     report = summarise_run(directory, facts=ended.facts, gates=config.gates, config_path=str(loaded.path))
     if isinstance(ended.error, ConfigError | InputError) and not report.document["cases"]["done"]:
