@@ -183,21 +183,26 @@ async def _batches(session: _Session, store: Store, rejected: Rejected) -> Async
             RejectedLine(path=str(line.path), line=line.line, column=line.column, reason=line.reason)
         ),
     )
+    checked = False
     async with aclosing(reading) as batches:
-        checked = False
-        async for batch in batches:
-            if not checked:
-                session.parts.prompt.check(batch)
-                checked = True
-            if skipped:
-                await rejected.append(skipped)
-                skipped.clear()
-            yield batch
-    if skipped:
-        await rejected.append(skipped)
+        try:
+            async for batch in batches:
+                if not checked:
+                    session.parts.prompt.check(batch)
+                    checked = True
+                yield batch
+                await _note(skipped, rejected)
+        finally:
+            await _note(skipped, rejected)  # also those before an error that ends the reading
     if not checked and not store.recovered.done:
         what = ", ".join(config.cases.path) if isinstance(config.cases.path, list) else config.cases.path
         raise InputError(what, "no case to run", hint='is the file empty, or does "cases.where" hold for no line?')
+
+
+async def _note(skipped: list[RejectedLine], rejected: Rejected) -> None:
+    if skipped:
+        await rejected.append(skipped)
+        skipped.clear()
 
 
 def _started(session: _Session, store: Store) -> RunStarted:

@@ -46,13 +46,16 @@ class Evaluator:
             return outcome
         if isinstance(outcome, Unanswered):
             return self._result(job, outcome)
+        job.response = outcome
         began_s = clock.now()
         scores, scorer_failure = await self._score(job, outcome)
         return self._result(job, outcome, scores, scorer_failure, clock.now() - began_s)
 
     def timed_out(self, job: Job) -> Result:
-        """The result of a case that kept its worker for too long."""
+        """The result of a case that kept its worker for too long; an answer that had come is kept."""
         failure = Failure(kind="timeout", message="the case kept its worker for longer than worker_timeout_s")
+        if job.response is not None:
+            return self._result(job, job.response, failure=failure)
         return self._result(job, Unanswered(failure=failure, call=_spent(job)))
 
     async def _score(self, job: Job, response: Response) -> tuple[dict[str, Score], Failure | None]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from evalperf.records import Case, Request
+from evalperf.records import Case, Request, Response
 
 __all__ = ["Again", "Job"]
 
@@ -19,6 +19,8 @@ class Job(Struct, kw_only=True, gc=False):
     """When it was ready to be sent, on the loop's clock."""
     request: Request | None = None
     """Made by the first worker."""
+    response: Response | None = None
+    """The answer, once it is there: paid for, whatever happens to its scores."""
     started_at: datetime | None = None
     """When the first worker took it, UTC."""
     first_sent_s: float | None = None

@@ -147,6 +147,7 @@ def test_a_hanging_scorer_costs_one_case() -> None:
     out, _ = run(lambda _, __: answer(), count=20, scorers=(Hangs(),), limit_s=60.0)
     failed = [result for result in out.results if result.status == "failed"]
     assert [(result.seq, result.failure.kind) for result in failed if result.failure] == [(3, "timeout")]
+    assert (failed[0].output, failed[0].scores, failed[0].attempts) == ("42", {}, 1)  # the answer was paid for
     assert len(out.results) == 20
 
 
