@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import orjson
+
 from evalperf import clock
 from evalperf.cases import Prompt, PromptError
 from evalperf.pipeline.caller import Caller
@@ -38,7 +40,8 @@ class Evaluator:
             job.started_at = clock.utc_now()
             try:
                 job.request = Request(case=job.case, messages=self._prompt.render(job.case))
-            except PromptError as error:
+                orjson.dumps(job.request.messages)  # a number of 30 digits in one message must not end the run
+            except (PromptError, orjson.JSONEncodeError) as error:
                 failure = Failure(kind="rejected", message=f"no prompt: {error}")
                 return self._result(job, Unanswered(failure=failure, call=_spent(job)))
         outcome = await self._caller.attempt(job, job.request)

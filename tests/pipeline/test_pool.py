@@ -41,6 +41,7 @@ async def take_through(
     scorers: tuple[object, ...] = (Equals(),),
     limit_s: float = 300.0,
     put: object = None,
+    prompt: object = None,
     stop_after_s: float | None = None,
 ) -> Finished:
     out = Finished()
@@ -49,7 +50,7 @@ async def take_through(
         asyncio.get_running_loop().call_later(stop_after_s, feed.stop)
     async with watch(limit_s) as limit:
         one = caller([provider], events=out.events)
-        evaluator = Evaluator(PlainPrompt(), one, scorers, include_input=True)  # type: ignore[arg-type]
+        evaluator = Evaluator(prompt or PlainPrompt(), one, scorers, include_input=True)  # type: ignore[arg-type]
         pool = Pool(feed, evaluator, put or out.put, out.events.append, workers=workers, limit=limit)  # type: ignore[arg-type]
         try:
             await pool.run(batches)
@@ -185,6 +186,20 @@ def test_several_answers_are_scored_each_and_averaged() -> None:
     score = out.results[0].scores["equals"]
     assert (score.value, score.passed) == (0.25, False)
     assert out.results[0].alternatives == ("1", "2", "3")
+
+
+def test_messages_that_no_protocol_can_carry_fail_their_case_alone() -> None:
+    """A whole number beyond 64 bits stands in one of three conversations."""
+    odd = ({"role": "user", "content": "?", "n": 10**30},)
+    cases = [case(1), Case(seq=2, id="c2", input=odd, target="42"), case(3)]
+
+    class Messages(PlainPrompt):
+        def render(self, of):
+            return of.input if isinstance(of.input, tuple) else super().render(of)
+
+    out = run_virtual(take_through(ScriptedProvider(lambda _, __: answer()), batches_of(cases), prompt=Messages()))
+    assert out.error is None
+    assert {seq: result.status for seq, result in out.by_seq().items()} == {1: "ok", 2: "failed", 3: "ok"}
 
 
 def test_a_bug_is_not_hidden() -> None:
