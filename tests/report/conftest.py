@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pytest
 
 from evalperf.config.model import Gate
-from evalperf.records import Failure, Result, Score, Usage
+from evalperf.records import Result, Usage
 from evalperf.report import Report, RunFacts, RunHeader, build_document
 from evalperf.stats import Summariser, evaluate_gates
+from tests.support.results import make_result
 
 
-def _result(seq: int, *, epoch: int = 1, value: float | None = None, kind: Any = None, **fields: Any) -> Result:
-    scores = {"exact": Score(value=value, passed=value == 1.0)} if value is not None else {}
-    known: dict[str, Any] = {
-        "seq": seq,
-        "id": f"case-{seq}",
-        "epoch": epoch,
-        "status": "ok" if kind is None else "failed",
-        "input": "What is 2 + 2?",
-        "output": None if kind else "4",
-        "target": "4",
-        "scores": scores,
-        "overall_score": value,
-        "failure": None if kind is None else Failure(kind=kind, message="it broke"),
-        "model": "m",
-        "endpoint": "a",
-        "attempts": 1,
-        "cached": None,
-        "latency_s": 0.5,
-        "ttft_s": None,
-        "queue_s": 0.001,
-        "throttled_s": 0.0,
-        "retry_wait_s": 0.0,
-        "score_s": 0.0,
-        "usage": None,
-        "cost_usd": None,
-        "finish_reason": "stop",
-        "started_at": "2026-11-20T14:30:05.000000Z",
-        "tags": (),
-        "metadata": {},
-    }
-    return Result(**{**known, **fields})
-
-
-@pytest.fixture(scope="session")
-def make_result() -> Callable[..., Result]:
+@pytest.fixture(scope="session", name="make_result")
+def _make_result() -> Callable[..., Result]:
     """Makes a result; `value` is the score of "exact", `kind` that of a failure, other fields as they are."""
-    return _result
+    return make_result
 
 
 HEADER = RunHeader(
@@ -80,7 +47,7 @@ def _sample_results() -> list[Result]:
     """Seven right, three wrong, two failed; three tried again."""
     usage = Usage(input_tokens=20, output_tokens=5)
     results = [
-        _result(
+        make_result(
             seq,
             value=float(seq % 3 != 0),
             output="4" if seq % 3 else "The answer is 5.",
@@ -91,8 +58,8 @@ def _sample_results() -> list[Result]:
         )
         for seq in range(1, 11)
     ]
-    results.append(_result(11, kind="timeout", latency_s=60.0, attempts=5, metadata={"task": "words"}))
-    results.append(_result(12, kind="bad_reply", metadata={"task": "words"}))
+    results.append(make_result(11, kind="timeout", latency_s=60.0, attempts=5, metadata={"task": "words"}))
+    results.append(make_result(12, kind="bad_reply", metadata={"task": "words"}))
     return results
 
 

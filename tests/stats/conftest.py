@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from evalperf.records import Failure, Result, Score
+from evalperf.records import Result
+from tests.support.results import make_result
 
 
-def _result(seq: int, *, epoch: int = 1, value: float | None = None, kind: Any = None, **fields: Any) -> Result:
-    scores = {"exact": Score(value=value, passed=value == 1.0)} if value is not None else {}
-    known: dict[str, Any] = {
-        "seq": seq,
-        "id": f"case-{seq}",
-        "epoch": epoch,
-        "status": "ok" if kind is None else "failed",
-        "input": "What is 2 + 2?",
-        "output": None if kind else "4",
-        "target": "4",
-        "scores": scores,
-        "overall_score": value,
-        "failure": None if kind is None else Failure(kind=kind, message="it broke"),
-        "model": "m",
-        "endpoint": "a",
-        "attempts": 1,
-        "cached": None,
-        "latency_s": 0.5,
-        "ttft_s": None,
-        "queue_s": 0.001,
-        "throttled_s": 0.0,
-        "retry_wait_s": 0.0,
-        "score_s": 0.0,
-        "usage": None,
-        "cost_usd": None,
-        "finish_reason": "stop",
-        "started_at": "2026-11-20T14:30:05.000000Z",
-        "tags": (),
-        "metadata": {},
-    }
-    return Result(**{**known, **fields})
-
-
-@pytest.fixture(scope="session")
-def make_result() -> Callable[..., Result]:
+@pytest.fixture(scope="session", name="make_result")
+def _make_result() -> Callable[..., Result]:
     """Makes a result; `value` is the score of "exact", `kind` that of a failure, other fields as they are."""
-    return _result
+    return make_result
