@@ -15,6 +15,7 @@ exit code of the command it ends. A message says where, what was found, what was
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -97,7 +98,7 @@ class ProviderError(EvalperfError):
     """One attempt brought no answer.
 
     `retry_after_s` is the server's own wish, None where it stated none. `retryable` says whether the same request may
-    succeed later or elsewhere.
+    succeed later or elsewhere. `limit_headers` is what the reply's headers say about rate limits, names in lower case.
     """
 
     def __init__(
@@ -108,9 +109,12 @@ class ProviderError(EvalperfError):
         status: int | None = None,
         retryable: bool = False,
         retry_after_s: float | None = None,
+        limit_headers: Mapping[str, str] | None = None,
+        hint: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, hint=hint)
         self.kind = kind
         self.status = status
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.limit_headers = limit_headers

@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 __all__ = [
     "CACHED_FROM",
@@ -29,6 +29,7 @@ __all__ = [
     "Response",
     "Result",
     "Score",
+    "Spent",
     "Target",
     "Unanswered",
     "Usage",
@@ -115,6 +116,8 @@ class Completion(Struct, frozen=True, kw_only=True, gc=False):
     """Seconds from sending to the first token; only known when streaming."""
     target: Target = None
     """A target that came with a recorded answer; it wins over the case's."""
+    limit_headers: dict[str, str] | UnsetType = UNSET
+    """What the reply's headers say about rate limits, names in lower case; of use only when the reply comes."""
 
 
 class Call(Struct, frozen=True, kw_only=True, gc=False):
@@ -157,6 +160,20 @@ class Unanswered(Struct, frozen=True, kw_only=True, gc=False):
     call: Call
 
 
+class Spent(Struct, frozen=True, kw_only=True, gc=False):
+    """What the calls of one score have cost: a judge's, or those for embeddings."""
+
+    calls: int
+    """Answered calls, those from a cache not among them."""
+    cached: int = 0
+    """Answers that a cache or the journal had."""
+    latency_s: float | None = None
+    """Summed over the calls."""
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    """None where a price or the usage is not known."""
+
+
 class Score(Struct, frozen=True, kw_only=True, gc=False):
     """One scorer's view of one answer."""
 
@@ -168,6 +185,10 @@ class Score(Struct, frozen=True, kw_only=True, gc=False):
     """Why the value is what it is, for a person."""
     extracted: str | None = None
     """What of the answer was scored, where that is not the whole."""
+    detail: dict[str, Any] | UnsetType = UNSET
+    """More about it, in JSON's own types: votes, dimensions, test outcomes; not in the line where there is nothing."""
+    spent: Spent | UnsetType = UNSET
+    """What models that were asked for this score have cost; not in the line where none was."""
 
 
 class Result(Struct, frozen=True, kw_only=True, gc=False):

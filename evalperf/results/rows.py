@@ -52,7 +52,7 @@ def _encode_row(result: Result) -> bytes:
 
 def _encode_foreign(result: Result) -> bytes:
     """By the standard library; what that can't write either is shown by its repr."""
-    fields = {name: getattr(result, name) for name in result.__struct_fields__}
+    fields = _fields(result)
     try:
         return _dump(fields)
     except _FOREIGN as error:
@@ -70,9 +70,15 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, msgspec.Struct):
-        value = {name: getattr(value, name) for name in value.__struct_fields__}
+        value = _fields(value)
     if isinstance(value, dict):
         return {name if isinstance(name, str) else str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
     return msgspec.to_builtins(value) if isinstance(value, datetime) else repr(value)
+
+
+def _fields(record: msgspec.Struct) -> dict[str, Any]:
+    """By name, those that are set."""
+    fields = {name: getattr(record, name) for name in record.__struct_fields__}
+    return {name: value for name, value in fields.items() if value is not msgspec.UNSET}

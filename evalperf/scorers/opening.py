@@ -10,6 +10,7 @@ from typing import Final
 
 from evalperf.config.scorers import ScorerConfig
 from evalperf.errors import ConfigError
+from evalperf.scorers.asking import Models
 from evalperf.scorers.base import Scorer
 from evalperf.scorers.resources import Resources
 
@@ -49,14 +50,16 @@ here and one parameter in the contract test."""
 
 
 @asynccontextmanager
-async def open_scorers(configs: Sequence[ScorerConfig], base_dir: Path) -> AsyncIterator[tuple[Scorer, ...]]:
+async def open_scorers(
+    configs: Sequence[ScorerConfig], base_dir: Path, models: Models | None = None
+) -> AsyncIterator[tuple[Scorer, ...]]:
     """The scorers in the order of the configuration; owns their threads and processes, which end with the block.
 
     `base_dir` is the folder of the configuration, where the code of `function` scorers is looked for. Raises
     ConfigError for a pattern or a schema that is none, for a function that does not exist and for a missing extra.
     """
     async with AsyncExitStack() as stack:
-        resources = Resources(base_dir, stack, _build)
+        resources = Resources(base_dir, stack, _build, models)
         yield tuple(_build(config, resources) for config in configs)
 
 

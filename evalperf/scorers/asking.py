@@ -1,0 +1,49 @@
+"""Models that a scorer may ask: what it sees of the run's caches, limits, retries and budget behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from evalperf.records import Case, Message, Response, Unanswered
+
+__all__ = ["Embedder", "Model", "Models"]
+
+
+class Model(Protocol):
+    """One provider that a scorer's configuration names, with retries and limits already behind it."""
+
+    @property
+    def name(self) -> str:
+        """What is asked, for reasons and reports."""
+
+    async def ask(self, case: Case, messages: tuple[Message, ...], *, call: int) -> Response | Unanswered:
+        """The answer, or why there is none.
+
+        `call` numbers the scorer's calls for one case from 1 and is the same in a resumed run: the answer to the same
+        messages under the same number is bought once. Raises only what ends the run.
+        """
+
+    def cost_usd(self, response: Response) -> float | None:
+        """What the call has cost; None where the price or the usage is not known, 0.0 for an answer from a cache."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of one length; batches those that are asked for at the same time."""
+
+    @property
+    def name(self) -> str:
+        """What makes the vectors."""
+
+    async def embed(self, texts: Sequence[str]) -> list[Sequence[float]]:
+        """One vector a text, in order; raises ProviderError where there are none."""
+
+
+class Models(Protocol):
+    """Opens what the configurations of scorers name. Given to the builders of scorers, used while they build."""
+
+    def model(self, provider: Any) -> Model:
+        """The model of a provider section; raises ConfigError for one that can't be opened."""
+
+    def embedder(self, embedder: Any) -> Embedder:
+        """The embedder of an `embedder` section; raises ConfigError for one that can't be opened."""
