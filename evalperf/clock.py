@@ -6,7 +6,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-__all__ = ["cpu_s", "new_event_loop", "now", "utc_now", "utc_stamp"]
+__all__ = ["cpu_s", "monotonic_s", "new_event_loop", "now", "unix_s", "utc_now", "utc_stamp"]
 
 
 def now() -> float:
@@ -22,6 +22,16 @@ def utc_now() -> datetime:
 def utc_stamp() -> str:
     """The time of day as RFC 3339 in UTC, with microseconds."""
     return utc_now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def unix_s() -> float:
+    """The time of day as seconds since 1970: what several processes, and a file of last week, agree on."""
+    return time.time()
+
+
+def monotonic_s() -> float:
+    """Seconds on a clock that never jumps, for measuring where no loop runs; never virtual."""
+    return time.perf_counter()
 
 
 def cpu_s() -> float:

@@ -14,11 +14,13 @@ from msgspec import Struct
 from evalperf.records import FailureKind, Result
 
 __all__ = [
+    "BreakerChanged",
     "Bus",
     "CaseFinished",
     "CaseRetried",
     "CaseStarted",
     "Emit",
+    "EndpointSample",
     "Event",
     "InputEnded",
     "MemberWritten",
@@ -75,6 +77,18 @@ class Throttled(Struct, frozen=True, gc=False):
     wait_s: float
 
 
+class BreakerChanged(Struct, frozen=True, kw_only=True, gc=False):
+    """The circuit breaker of an endpoint went from one state to another: closed, open, half_open."""
+
+    at_s: float
+    endpoint: str
+    before: str
+    after: str
+    reason: str
+    open_s: float | None
+    """For how long it lets no call pass, where it has opened."""
+
+
 class CaseFinished(Struct, frozen=True, gc=False):
     """A case has its result, and the writer has taken it."""
 
@@ -98,6 +112,21 @@ class MemberWritten(Struct, frozen=True, gc=False):
     """Compressed size."""
 
 
+class EndpointSample(Struct, frozen=True, kw_only=True, gc=False):
+    """One endpoint as it stands."""
+
+    name: str
+    in_flight: int
+    limit: int
+    """Calls that may be on their way to it at once."""
+    waiting: int
+    """Calls that a rate limit holds back."""
+    requests_per_s: float | None
+    """The pace that is kept, None where there is none."""
+    breaker: str
+    """closed, open or half_open."""
+
+
 class Sampled(Struct, frozen=True, kw_only=True, gc=False):
     """The machine and the queues, about once a second."""
 
@@ -107,12 +136,14 @@ class Sampled(Struct, frozen=True, kw_only=True, gc=False):
     rss_bytes: int
     in_flight: int
     workers: int
+    """Cases that may be with an endpoint at once, as of now."""
     waiting_retries: int
     queued_cases: int
     queued_results: int
     loop_lag_s: float
     limited_by: str
     """What held the run back since the last sample: server, rate_limit, client_cpu, writer, breaker or input."""
+    endpoints: tuple[EndpointSample, ...] = ()
 
 
 class Noticed(Struct, frozen=True, gc=False):
@@ -136,6 +167,7 @@ Event = (
     | CaseStarted
     | CaseRetried
     | Throttled
+    | BreakerChanged
     | CaseFinished
     | InputEnded
     | MemberWritten

@@ -133,6 +133,8 @@ class Call(Struct, frozen=True, kw_only=True, gc=False):
     """Waited for rate limits, over all attempts."""
     retry_wait_s: float = 0.0
     """Waited between attempts."""
+    fallback: bool = False
+    """Whether a fallback took over from the endpoints that were to be asked."""
 
 
 class Response(Struct, frozen=True, kw_only=True, gc=False):
@@ -222,3 +224,5 @@ class Result(Struct, frozen=True, kw_only=True, gc=False):
     tags: tuple[str, ...]
     metadata: dict[str, Any]
     alternatives: tuple[str, ...] = ()
+    fallback: bool | UnsetType = UNSET
+    """True where a fallback has answered; not in the line otherwise."""

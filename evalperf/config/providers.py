@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from evalperf.config.section import Name, PositiveS, Section
+from evalperf.config.providers_http import (
+    OWN_HEADERS,
+    AnthropicProvider,
+    EndpointConfig,
+    OpenAIProvider,
+    Timeouts,
+)
+from evalperf.config.section import PositiveS, Section
 
 __all__ = [
+    "OWN_HEADERS",
     "AnswerProvider",
+    "AnthropicProvider",
     "CommandProvider",
     "EndpointConfig",
     "FunctionProvider",
@@ -19,89 +28,6 @@ __all__ = [
     "SimulatorProvider",
     "Timeouts",
 ]
-
-
-OWN_HEADERS = frozenset({"host", "content-type", "content-length", "transfer-encoding"})
-"""Another value would break the framing of a request, or name another server."""
-
-
-class Timeouts(Section):
-    """Limits on one call, in seconds."""
-
-    connect_s: PositiveS = 10
-    """To reach the server."""
-    attempt_s: PositiveS = 60
-    """For one attempt from sending to the last byte."""
-    idle_s: PositiveS = 30
-    """Between two pieces of an answer."""
-    total_s: PositiveS = 300
-    """No attempt of a case starts later than this after its first."""
-
-
-class EndpointConfig(Section):
-    """One address that speaks the provider's protocol."""
-
-    name: Name | None = None
-    """Shown in results and reports; made from the URL's host where absent."""
-    url: str
-    """The base, as in http://127.0.0.1:8000/v1."""
-    api_key_env: str | None = None
-    """Name of the environment variable that holds the key."""
-    api_key: str | None = Field(default=None, repr=False)
-    """The key, written as "${NAME}"; never stored with the run."""
-    auth: Literal["bearer", "api-key", "x-api-key", "none"] = "bearer"
-    """Which header carries the key: Authorization: Bearer, api-key, x-api-key, or none at all."""
-    headers: dict[str, str] = Field(default={}, repr=False)
-    """More headers; their values are treated as secrets."""
-
-    @field_validator("headers")
-    @classmethod
-    def _free(cls, headers: dict[str, str]) -> dict[str, str]:
-        taken = [name for name in headers if name.lower() in OWN_HEADERS]
-        if taken:
-            raise ValueError(f"{', '.join(taken)} is set by evalperf itself")
-        return headers
-
-    @field_validator("url")
-    @classmethod
-    def _http(cls, url: str) -> str:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
-        return url.rstrip("/")
-
-
-class OpenAIProvider(Section):
-    """Servers that speak OpenAI's HTTP protocol: OpenAI, vLLM, Ollama, llama.cpp, LM Studio, TGI, gateways."""
-
-    type: Literal["openai"]
-    model: str
-    api: Literal["chat", "completions"] = "chat"
-    """`/chat/completions` or `/completions`."""
-    stream: bool = False
-    """Read the answer as it is made, and measure the time to the first token."""
-    params: dict[str, Any] = {}
-    """Sent as they are: temperature, max_tokens, seed, stop, n, response_format, …"""
-    endpoints: Annotated[list[EndpointConfig], Field(min_length=1)]
-    timeouts: Timeouts = Timeouts()
-    max_reply_bytes: Annotated[int, Field(ge=1_000)] = 8 * 1024 * 1024
-    """A longer reply is a failure, so that no server can fill the memory."""
-    verify_tls: bool = True
-    """Whether the server's certificate is checked."""
-
-    @field_validator("params")
-    @classmethod
-    def _not_ours(cls, params: dict[str, Any]) -> dict[str, Any]:
-        taken = sorted({"model", "messages", "prompt", "stream"} & params.keys())
-        if taken:
-            raise ValueError(f"{', '.join(taken)} is set elsewhere in the configuration, not in params")
-        return params
-
-    @model_validator(mode="after")
-    def _distinct_names(self) -> OpenAIProvider:
-        names = [endpoint.name for endpoint in self.endpoints if endpoint.name is not None]
-        if len(names) != len(set(names)):
-            raise ValueError("two endpoints have the same name")
-        return self
 
 
 class ReplayProvider(Section):
@@ -126,6 +52,21 @@ class FunctionProvider(Section):
     options: dict[str, Any] = {}
     """Passed on as keyword arguments."""
     timeout_s: PositiveS = 60
+    batch: bool = False
+    """Whether it gets a list of what `call` says and returns a list of as many answers; `concurrency` says how batches
+    come about."""
+    min_batch_size: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Batches are not made smaller than this because they are slow."""
+    max_batch_size: Annotated[int, Field(ge=1, le=100_000)] = 256
+    """Most cases in one call."""
+
+    @model_validator(mode="after")
+    def _possible_batches(self) -> FunctionProvider:
+        if self.min_batch_size > self.max_batch_size:
+            raise ValueError(f"min_batch_size {self.min_batch_size} is more than max_batch_size {self.max_batch_size}")
+        if not self.batch and self.model_fields_set & {"min_batch_size", "max_batch_size"}:
+            raise ValueError('"min_batch_size" and "max_batch_size" need "batch": true')
+        return self
 
 
 class CommandProvider(Section):
@@ -167,5 +108,7 @@ class SimulatorProvider(Section):
     timeouts: Timeouts = Timeouts()
 
 
-AnswerProvider = OpenAIProvider | ReplayProvider | FunctionProvider | CommandProvider | SimulatorProvider
+AnswerProvider = (
+    OpenAIProvider | AnthropicProvider | ReplayProvider | FunctionProvider | CommandProvider | SimulatorProvider
+)
 ProviderConfig = Annotated[AnswerProvider, Field(discriminator="type")]

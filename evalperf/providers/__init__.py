@@ -8,18 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from evalperf.config.model import AnswerProvider
-from evalperf.providers.base import LocalFault, Provider, Unreachable, WrongAddress
+from evalperf.providers.base import ConnectionStatistics, LocalFault, Provider, Unreachable, WrongAddress
 
-__all__ = ["OPENERS", "LocalFault", "Opener", "Provider", "Unreachable", "WrongAddress", "open_providers"]
+__all__ = [
+    "OPENERS",
+    "ConnectionStatistics",
+    "LocalFault",
+    "Opener",
+    "Provider",
+    "Unreachable",
+    "WrongAddress",
+    "open_providers",
+]
 
 Opener = Callable[[Any, Path, int], tuple[Provider, ...]]
 """(section of the configuration, its folder, connections) → the providers, one per endpoint."""
 
 
-def _open_openai(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:  # noqa: ARG001
+def _open_openai(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:
     from evalperf.providers.openai import open_openai  # noqa: PLC0415 - TLS is dear to import
 
-    return open_openai(config, connections=connections)
+    return open_openai(config, base_dir, connections=connections)
+
+
+def _open_anthropic(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:
+    from evalperf.providers.anthropic import open_anthropic  # noqa: PLC0415 - TLS is dear to import
+
+    return open_anthropic(config, base_dir, connections=connections)
 
 
 def _open_replay(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:  # noqa: ARG001
@@ -30,7 +45,10 @@ def _open_replay(config: Any, base_dir: Path, connections: int) -> tuple[Provide
 
 def _open_function(config: Any, base_dir: Path, connections: int) -> tuple[Provider, ...]:
     from evalperf.providers.function import open_function  # noqa: PLC0415 - only what is chosen is loaded
+    from evalperf.providers.function_batch import open_function_batch  # noqa: PLC0415 - as above
 
+    if config.batch:
+        return (open_function_batch(config, base_dir, threads=connections),)
     return (open_function(config, base_dir, threads=connections),)
 
 
@@ -42,6 +60,7 @@ def _open_command(config: Any, base_dir: Path, connections: int) -> tuple[Provid
 
 OPENERS: dict[str, Opener] = {
     "openai": _open_openai,
+    "anthropic": _open_anthropic,
     "replay": _open_replay,
     "function": _open_function,
     "command": _open_command,

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from evalperf.errors import ProviderError
 from evalperf.records import Completion, Request
 
-__all__ = ["LocalFault", "Provider", "Unreachable", "WrongAddress"]
+__all__ = ["ConnectionStatistics", "LocalFault", "Provider", "Unreachable", "WrongAddress"]
+
+
+class ConnectionStatistics(Struct, frozen=True, kw_only=True):
+    """How many connections it took to carry the calls: with reuse, far fewer than there are calls."""
+
+    calls: int
+    """Also those that failed, and checks of the endpoint."""
+    connections_opened: int
 
 
 class Provider(Protocol):
@@ -38,6 +48,15 @@ class Provider(Protocol):
 
     async def complete(self, request: Request) -> Completion:
         """The answer; raises ProviderError and nothing else. A cancelled call leaves the provider usable."""
+
+    async def probe(self, within_s: float) -> ProviderError | None:
+        """Asks for nothing but a sign of life, at no cost: what is wrong, None where nothing is known to be.
+
+        Takes at most `within_s`; raises nothing.
+        """
+
+    def connection_statistics(self) -> ConnectionStatistics | None:
+        """The connections over the network so far, None where there are none to count."""
 
     async def aclose(self) -> None:
         """Ends connections, processes and threads; a second call does nothing."""

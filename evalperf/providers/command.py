@@ -95,6 +95,13 @@ class Command:
             self._idle.append(process)
         return self._completion(answer)
 
+    async def probe(self, within_s: float) -> ProviderError | None:  # noqa: ARG002 - there is nothing to wait for
+        """Always well: a copy that has ended is replaced when it is needed."""
+        return None
+
+    def connection_statistics(self) -> None:
+        """There are no connections."""
+
     async def aclose(self) -> None:
         """Ends the input of all copies and waits for them; those that stay are killed."""
         self._idle.clear()

@@ -1,13 +1,15 @@
-"""Where HTTP calls go: the address, the headers with the key in its form, and what no message may show."""
+"""Where HTTP calls go: address, headers with the key in its form, proxy, and what no message may show."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from evalperf.config.model import EndpointConfig
 from evalperf.errors import ConfigError
+from evalperf.providers.proxy import Proxy, http_basic
 
 __all__ = ["HttpEndpoint", "http_endpoints"]
 
@@ -15,27 +17,60 @@ _SHORTEST_SECRET = 6
 """Below this a value is a word like "EMPTY", and hiding it would only garble messages."""
 
 
-class HttpEndpoint:
-    """One endpoint of the configuration, checked; raises ConfigError where it can't be called at all."""
+Auth = Literal["bearer", "api-key", "x-api-key", "none"]
 
-    def __init__(self, config: EndpointConfig, name: str) -> None:
+
+class HttpEndpoint:
+    """One endpoint of the configuration, checked; raises ConfigError where it can't be called at all.
+
+    `headers` are the protocol's own, over which those of the configuration win; `auth` is its way to send a key.
+    """
+
+    def __init__(
+        self,
+        config: EndpointConfig,
+        name: str,
+        base_dir: Path = Path(),
+        *,
+        auth: Auth = "bearer",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self._parts = _split(config.url, name)
-        self.headers = {"User-Agent": "evalperf", **config.headers, **_auth(config, self._parts)}
+        key = _key_header(config, self._parts, config.auth or auth)
+        self.headers = _merged({"User-Agent": "evalperf", **(headers or {})}, config.headers, key)
         for header, value in self.headers.items():
             _check_header(header, value, name)
-        values = (*config.headers.values(), *_credentials(config, self._parts))
+        self.ca_file = None if config.ca_file is None else base_dir / config.ca_file
+        through = None if config.proxy in {None, "none"} else _split(config.proxy or "", f"{name}, its proxy")
+        self.proxy = None if through is None else _proxy(through)
+        values = (*config.headers.values(), *_credentials(config, self._parts, through))
         self.secrets = tuple({value for value in values if len(value) >= _SHORTEST_SECRET})
+
+    def beside(self, path: str) -> str:
+        """The URL of `path` in the place of the last part of the base: http://host/health beside http://host/v1."""
+        return self._url(self._parts.path.rstrip("/").rpartition("/")[0] + path)
 
     def address(self, path: str) -> str:
         """The URL of `path` under the base; a query of the base (as Azure's api-version) stays, a password does not."""
-        parts = self._parts
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path.rstrip("/") + path, parts.query, ""))
+        return self._url(self._parts.path.rstrip("/") + path)
+
+    def _url(self, path: str) -> str:
+        host = self._parts.netloc.rpartition("@")[2]
+        return urlunsplit((self._parts.scheme, host, path, self._parts.query, ""))
 
 
-def http_endpoints(configs: Sequence[EndpointConfig]) -> tuple[HttpEndpoint, ...]:
-    """The endpoints under names that differ: a second one on the same host gets "-2"."""
+def http_endpoints(
+    configs: Sequence[EndpointConfig],
+    base_dir: Path = Path(),
+    *,
+    auth: Auth = "bearer",
+    headers: Mapping[str, str] | None = None,
+) -> tuple[HttpEndpoint, ...]:
+    """The endpoints under names that differ: a second one on the same host gets "-2".
+
+    Files are looked for in `base_dir`; the rest as for one endpoint.
+    """
     taken = {config.name for config in configs if config.name is not None}
     endpoints = []
     for config in configs:
@@ -44,7 +79,7 @@ def http_endpoints(configs: Sequence[EndpointConfig]) -> tuple[HttpEndpoint, ...
             base = _split(config.url, config.url).netloc.rpartition("@")[2]
             name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, len(configs) + 2))) if n not in taken)
             taken.add(name)
-        endpoints.append(HttpEndpoint(config, name))
+        endpoints.append(HttpEndpoint(config, name, base_dir, auth=auth, headers=headers))
     return tuple(endpoints)
 
 
@@ -61,21 +96,30 @@ def _split(url: str, name: str) -> SplitResult:
     return parts
 
 
-def _auth(config: EndpointConfig, parts: SplitResult) -> dict[str, str]:
+def _key_header(config: EndpointConfig, parts: SplitResult, auth: Auth) -> dict[str, str]:
     """The header that carries the key; a name and password in the URL go the way that HTTP has for them."""
     key = config.api_key
-    if key and config.auth != "none":
-        if config.auth == "bearer":
-            return {"Authorization": f"Bearer {key}"}
-        return {config.auth: key}
-    if parts.password is not None:
-        pair = f"{unquote(parts.username or '')}:{unquote(parts.password)}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-    return {}
+    if key and auth != "none":
+        return {"Authorization": f"Bearer {key}"} if auth == "bearer" else {auth: key}
+    basic = http_basic(parts)
+    return {} if basic is None else {"Authorization": basic}
 
 
-def _credentials(config: EndpointConfig, parts: SplitResult) -> tuple[str, ...]:
-    return tuple(value for value in (config.api_key, parts.password) if value)
+def _merged(*layers: Mapping[str, str]) -> dict[str, str]:
+    """Headers of which a later one takes the place of an earlier one of its name, in whatever case."""
+    merged: dict[str, tuple[str, str]] = {}
+    for layer in layers:
+        merged.update((name.lower(), (name, value)) for name, value in layer.items())
+    return dict(merged.values())
+
+
+def _proxy(parts: SplitResult) -> Proxy:
+    return Proxy(parts.hostname or "", parts.port or 80, http_basic(parts))
+
+
+def _credentials(config: EndpointConfig, parts: SplitResult, through: SplitResult | None) -> tuple[str, ...]:
+    passwords = (parts.password, None if through is None else through.password)
+    return tuple(value for value in (config.api_key, *passwords) if value)
 
 
 def _check_header(header: str, value: str, name: str) -> None:

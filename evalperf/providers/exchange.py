@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator, Mapping
 
 from evalperf.providers import faults
 from evalperf.providers.content_coding import ContentDecoder
 from evalperf.providers.faults import fault_error
 from evalperf.providers.transport import HttpLimits
 
-__all__ = ["MAX_UNREAD_BYTES", "Exchange", "Headers"]
+__all__ = ["MAX_UNREAD_BYTES", "Exchange"]
 
 MAX_UNREAD_BYTES = 2**18
 """Of a streamed body, before the server has to wait for its reader."""
 
 _ROOM_OF_A_STREAM_BYTES = 16 * MAX_UNREAD_BYTES
-
-
-class Headers(Mapping[str, str]):
-    """The headers of a reply under their names in any case; of a repeated one the first."""
-
-    __slots__ = ("_raw",)
-
-    def __init__(self, raw: dict[bytes, bytes]) -> None:
-        self._raw = raw  # names in lower case
-
-    def __getitem__(self, name: str) -> str:
-        return self._raw[name.lower().encode("latin-1", "replace")].strip().decode("utf-8", "surrogateescape")
-
-    def __iter__(self) -> Iterator[str]:
-        return (name.decode("latin-1") for name in self._raw)
-
-    def __len__(self) -> int:
-        return len(self._raw)
 
 
 class Exchange:

@@ -25,6 +25,8 @@ __all__ = [
     "NO_ANSWER",
     "NO_CONNECTION_IN_TIME",
     "NO_TLS",
+    "PROXY_REFUSED",
+    "PROXY_WANTS_LOGIN",
     "STALLED",
     "TOO_SLOW",
     "UNTRUSTED",
@@ -49,7 +51,7 @@ NO_CONNECTION_IN_TIME = Fault("timeout", "no connection within {connect_s:g} s",
 UNTRUSTED = Fault(
     "connection",
     "TLS: the certificate of {host} is not trusted: {reason}",
-    'check the host name; for a certificate of your own making set "verify_tls": false',
+    'check the host name; if the certificate is of your own making, name who has signed it in "ca_file"',
 )
 NO_ADDRESS = Fault("connection", "DNS: no address for {host}: {reason}", "check the host name")
 NO_TLS = Fault(
@@ -58,6 +60,12 @@ NO_TLS = Fault(
 NOT_CONNECTED = Fault(
     "connection", "no connection to {host}: {reason}", "is the server running, and is the port right?"
 )
+PROXY_WANTS_LOGIN = Fault(
+    "connection",
+    "no way through {host}: {reason}",
+    'write the name and the password into the URL of the proxy: "http://name:password@host:port"',
+)
+PROXY_REFUSED = Fault("connection", "no way through {host}: {reason}", "is this the right proxy, and may it go there?")
 NOT_DECOMPRESSED = Fault("bad_reply", "the body can't be decompressed")
 GARBLED = Fault("connection", "the reply broke off or is not HTTP")
 HEAD_TOO_LONG = Fault("bad_reply", "the head of the reply is longer than any that makes sense")
@@ -77,9 +85,7 @@ def fault_error(fault: Fault, limits: HttpLimits, *, host: str = "the host", rea
     )
     if fault.hint is None:
         return ProviderError(fault.kind, message, retryable=fault.kind != "bad_reply")
-    unreachable = Unreachable(fault.kind, message, retryable=True)
-    unreachable.hint = fault.hint
-    return unreachable
+    return Unreachable(fault.kind, message, retryable=True, hint=fault.hint)
 
 
 def too_long(limits: HttpLimits, status: int | None) -> ProviderError:
@@ -100,9 +106,12 @@ def local_fault(error: Exception) -> LocalFault | None:
     """The failure of a call for which this machine lacked a file descriptor, None where `error` is another."""
     if not isinstance(error, OSError) or error.errno not in {errno.EMFILE, errno.ENFILE}:
         return None
-    fault = LocalFault("connection", "this machine has no file descriptor left for a connection", retryable=True)
-    fault.hint = "raise the limit (ulimit -n) or lower concurrency.workers"
-    return fault
+    return LocalFault(
+        "connection",
+        "this machine has no file descriptor left for a connection",
+        retryable=True,
+        hint="raise the limit (ulimit -n) or lower concurrency.workers",
+    )
 
 
 def system_reason(error: Exception) -> str:

@@ -10,14 +10,14 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from evalperf.config.model import FunctionProvider
 from evalperf.errors import ConfigError, ProviderError
 from evalperf.plugins import load_object
 from evalperf.records import Case, Completion, Message, Request
 
-__all__ = ["Function", "open_function"]
+__all__ = ["Function", "load_function", "open_function"]
 
 
 def open_function(config: FunctionProvider, base_dir: Path, *, threads: int) -> Function:
@@ -25,10 +25,15 @@ def open_function(config: FunctionProvider, base_dir: Path, *, threads: int) -> 
 
     Raises ConfigError where it does not exist or can't be called with one argument and the options.
     """
-    function = load_object(config.call, search_dir=base_dir)
+    return Function(config, load_function(config.call, base_dir), threads=threads)
+
+
+def load_function(call: str, base_dir: Path) -> Callable[..., Any]:
+    """What a configuration names as a function; raises ConfigError where it does not exist or is none."""
+    function = load_object(call, search_dir=base_dir)
     if not callable(function):
-        raise ConfigError(f"{config.call} is a {type(function).__name__}, not a function")
-    return Function(config, function, threads=threads)
+        raise ConfigError(f"{call} is a {type(function).__name__}, not a function")
+    return cast("Callable[..., Any]", function)
 
 
 class Function:
@@ -48,7 +53,8 @@ class Function:
         self.model = config.model
         self._config = config
         self._function = function
-        self._argument = _argument_of(function, config)
+        self.argument = _argument_of(function, config)
+        """What a request is for the function, or, where it takes many, one of a list."""
         self._threads = None if _is_async(function) else _DaemonThreads(threads)
 
     async def check(self) -> None:
@@ -56,18 +62,33 @@ class Function:
 
     async def complete(self, request: Request) -> Completion:
         """What the function returns; a text becomes a Completion."""
-        try:
-            async with asyncio.timeout(self._config.timeout_s):
-                answer = await self._call(self._argument(request))
-        except TimeoutError:
-            raise ProviderError(
-                "timeout", f"no answer from {self.name} within {self._config.timeout_s:g} s", retryable=True
-            ) from None
+        answer = await self.call(self.argument(request))
+        return self.completion(answer)
+
+    def completion(self, answer: object) -> Completion:
+        """What the function has returned for one request, as a Completion; raises ProviderError if it is none."""
         if isinstance(answer, Completion):
             return answer
         if isinstance(answer, str):
             return Completion(text=answer, model=self.model)
         raise ProviderError("provider", f"{self.name} has returned {type(answer).__name__}, expected str or Completion")
+
+    async def call(self, argument: object) -> object:
+        """What the function returns for an argument; raises ProviderError for what it raises, and past its time."""
+        try:
+            async with asyncio.timeout(self._config.timeout_s):
+                return await self._call(argument)
+        except TimeoutError:
+            raise ProviderError(
+                "timeout", f"no answer from {self.name} within {self._config.timeout_s:g} s", retryable=True
+            ) from None
+
+    async def probe(self, within_s: float) -> ProviderError | None:  # noqa: ARG002 - there is nothing to wait for
+        """Always well, as far as can be told without a call."""
+        return None
+
+    def connection_statistics(self) -> None:
+        """There are no connections."""
 
     async def aclose(self) -> None:
         """Lets the threads end; one that still works on an answer is not waited for."""
@@ -113,11 +134,18 @@ def _argument_of(function: Callable[..., Any], config: FunctionProvider) -> Call
             f"{config.call}{signature} can't be called with the request and the options: {error}",
             hint='the request comes first, each of "options" as a keyword argument',
         ) from error
-    annotation = next(iter(signature.parameters.values())).annotation
-    name = annotation.rpartition(".")[2] if isinstance(annotation, str) else annotation
+    name = _record_name(next(iter(signature.parameters.values())).annotation, in_list=config.batch)
     if name in (Request, "Request"):
         return _itself
     return _case if name in (Case, "Case") else _prompt
+
+
+def _record_name(annotation: Any, *, in_list: bool) -> Any:
+    """What an annotation names, also where it is a text: Case, or the Case of list[Case]."""
+    if isinstance(annotation, str):
+        inner = annotation.partition("[")[2].removesuffix("]") if in_list else annotation
+        return inner.rpartition(".")[2]
+    return next(iter(get_args(annotation)), None) if in_list else annotation
 
 
 def _itself(request: Request) -> Request:

@@ -4,7 +4,8 @@ A call costs about a fifth of what a client library takes, because all that is t
 head of the request is rendered per URL, the parser lives as long as its connection, and one timer watches all calls.
 
 Redirects are never followed (neither the key nor the prompt goes to a host that the configuration does not name),
-cookies are not kept, proxies are not taken from the environment, and no reply can fill the memory.
+cookies are not kept, the environment is not read, metadata services of clouds are never called, and no reply can fill
+the memory.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -21,13 +23,19 @@ from msgspec import structs
 from evalperf.config.providers import OWN_HEADERS
 from evalperf.errors import ProviderError
 from evalperf.providers import faults
+from evalperf.providers.base import ConnectionStatistics
 from evalperf.providers.connection import Connection, StaleConnectionError
-from evalperf.providers.exchange import Exchange, Headers
+from evalperf.providers.dial import Dialer, Origin
+from evalperf.providers.endpoint import HttpEndpoint
+from evalperf.providers.exchange import Exchange
 from evalperf.providers.faults import fault_error
-from evalperf.providers.pool import Origin, Pool
+from evalperf.providers.headers import Headers
+from evalperf.providers.pool import Pool
+from evalperf.providers.proxy import Proxy
 from evalperf.providers.transport import HttpLimits, Reply, Stream
+from evalperf.providers.trust import tls_context
 
-__all__ = ["HttpTransport"]
+__all__ = ["HttpTransport", "open_transport"]
 
 _DRAIN_S = 0.1
 _SWEEPS_PER_LIMIT = 20
@@ -35,6 +43,23 @@ _LONGEST_SWEEP_S = 1.0
 
 _SAFE_IN_PATH = "/%:@!$&'()*+,;=-._~"
 _SAFE_IN_QUERY = _SAFE_IN_PATH + "?"
+
+
+def open_transport(
+    endpoint: HttpEndpoint, limits: HttpLimits, *, connections: int, verify_tls: bool = True
+) -> HttpTransport:
+    """The transport to an endpoint, with its headers, certificates and proxy; needs a running loop.
+
+    Raises ConfigError for a `ca_file` that can't be read.
+    """
+    return HttpTransport(
+        endpoint.headers,
+        limits,
+        connections=connections,
+        verify_tls=verify_tls,
+        ca_file=endpoint.ca_file,
+        proxy=endpoint.proxy,
+    )
 
 
 class _Target(NamedTuple):
@@ -49,19 +74,29 @@ class _Target(NamedTuple):
 class HttpTransport:
     """A transport with at most `connections` to each origin; needs a running loop.
 
-    `headers` go out with every call and are secrets: no message repeats them. Time limits are kept by a sweep, so a
-    call ends up to a twentieth of its limit late, and never more than a second.
+    `headers` go out with every call and are secrets: no message repeats them. Certificates in `ca_file` are trusted
+    beside the system's; raises ConfigError where it can't be read. Time limits are kept by a sweep, so a call ends up
+    to a twentieth of its limit late, and never more than a second.
     """
 
     def __init__(
-        self, headers: Mapping[str, str], limits: HttpLimits, *, connections: int, verify_tls: bool = True
+        self,
+        headers: Mapping[str, str],
+        limits: HttpLimits,
+        *,
+        connections: int,
+        verify_tls: bool = True,
+        ca_file: Path | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._headers = _rendered(headers)
         self._limits = limits
         self._connections = connections
         self._verify_tls = verify_tls
         self._loop = asyncio.get_running_loop()
-        self._tls: ssl.SSLContext | None = None
+        self._tls = None if ca_file is None else tls_context(verify=verify_tls, ca_file=ca_file)
+        self._proxy = proxy
+        self._calls = 0
         self._targets: dict[str, _Target] = {}
         self._pools: dict[Origin, Pool] = {}
         self._underway: set[Exchange] = set()
@@ -101,6 +136,11 @@ class HttpTransport:
         self._close(target, exchange, connection)
         return _reply(exchange)
 
+    def connection_statistics(self) -> ConnectionStatistics:
+        """The calls so far, and the connections that were opened for them."""
+        opened = sum(pool.opened for pool in self._pools.values())
+        return ConnectionStatistics(calls=self._calls, connections_opened=opened)
+
     async def aclose(self) -> None:
         """Closes all connections; calls under way end with an error."""
         self._closed = True
@@ -118,6 +158,7 @@ class HttpTransport:
         """The connection on which the exchange became ready: to be closed by the caller. Raises ProviderError."""
         if self._closed:
             raise fault_error(faults.CLOSED, self._limits)
+        self._calls += 1
         self._underway.add(exchange)
         if self._timer is None:
             self._timer = self._loop.call_later(self._sweep_s, self._sweep)
@@ -160,14 +201,17 @@ class HttpTransport:
                 raise fault_error(faults.NO_ADDRESS, self._limits, host=host, reason="not a host name") from error
         origin = Origin(host, parts.port or (443 if tls else 80), tls)
         if origin not in self._pools:
-            self._pools[origin] = Pool(origin, self._limits, self._connections, self._tls_context)
+            self._pools[origin] = Pool(Dialer(origin, self._limits, self._tls_context, self._proxy), self._connections)
         path = quote(parts.path, safe=_SAFE_IN_PATH) or "/"
         if parts.query:
             path += "?" + quote(parts.query, safe=_SAFE_IN_QUERY)
         shown = f"[{host}]" if ":" in host else host
         if parts.port is not None and parts.port != (443 if tls else 80):
             shown += f":{parts.port}"
-        rest = f" {path} HTTP/1.1\r\nHost: {shown}\r\n{self._headers}"
+        login = ""
+        if self._proxy is not None and not tls:
+            path, login = f"http://{shown}{path}", self._proxy.header
+        rest = f" {path} HTTP/1.1\r\nHost: {shown}\r\n{login}{self._headers}"
         post = f"POST{rest}Content-Type: application/json\r\nContent-Length: "
         target = _Target(self._pools[origin], post.encode("ascii"), f"GET{rest}\r\n".encode("ascii"))
         self._targets[url] = target
@@ -176,11 +220,7 @@ class HttpTransport:
     def _tls_context(self) -> ssl.SSLContext:
         """Made once, when the first connection needs it: loading the system's certificates takes a while."""
         if self._tls is None:
-            self._tls = ssl.create_default_context()
-            self._tls.set_alpn_protocols(["http/1.1"])
-            if not self._verify_tls:
-                self._tls.check_hostname = False
-                self._tls.verify_mode = ssl.CERT_NONE
+            self._tls = tls_context(verify=self._verify_tls)
         return self._tls
 
 
@@ -193,7 +233,7 @@ class _StreamedReply:
         self._exchange = exchange
         self._connection = connection
         self.status = exchange.answered_status
-        self.headers: Mapping[str, str] = Headers(exchange.headers)
+        self.headers = Headers(exchange.headers)
 
     async def piece(self) -> bytes:
         """What has come since the last call."""

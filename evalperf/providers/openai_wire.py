@@ -1,4 +1,4 @@
-"""OpenAI's replies, whole and streamed, read into completions; only the fields that a result needs."""
+"""OpenAI's chat and text completions: requests, and replies whole and streamed; only the fields that a result needs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from evalperf.config.model import OpenAIProvider
 from evalperf.errors import ProviderError
+from evalperf.providers.reading import (
+    BodyDecoder,
+    bad_reply,
+    encode,
+    fields_after,
+    no_text,
+    rendered_calls,
+    text_of,
+    too_long,
+)
 from evalperf.providers.refusals import excerpt, refusal_in_body
-from evalperf.records import Completion, Usage
+from evalperf.providers.sse import ServerEvent
+from evalperf.records import Completion, Message, Usage
 
-__all__ = ["StreamedAnswer", "read_completion"]
+__all__ = ["CompletionsWire", "prompt_text"]
 
 
 class _Part(Struct):
@@ -34,6 +45,9 @@ class _Message(Struct):
     content: str | list[_Part] | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    reasoning: Any = None
+    reasoning_content: Any = None
+    """Thinking, under the two names that servers have for it."""
 
 
 class _Choice(Struct):
@@ -42,6 +56,8 @@ class _Choice(Struct):
     message: _Message | None = None
     delta: _Message | None = None
     finish_reason: str | None = None
+    content_filter_results: Any = None
+    """Azure's, by category."""
 
 
 class _Usage(Struct):
@@ -58,32 +74,75 @@ class _Reply(Struct):
     error: Any | UnsetType = UNSET
 
 
-_decoder = msgspec.json.Decoder(_Reply)
+_replies = BodyDecoder(_Reply)
 
 
-def read_completion(body: bytes, secrets: Collection[str] = ()) -> Completion:
-    """The answer in a reply; the first choice, and those of the others that have a text as alternatives.
+class CompletionsWire:
+    """Chat completions, or text completions where the configuration says so."""
 
-    Raises ProviderError where there is none: `bad_reply`, or `content_filter`, `truncated`, `empty`.
+    def __init__(self, config: OpenAIProvider, secrets: Collection[str] = ()) -> None:
+        self._secrets = secrets
+        self._max_chars = config.max_reply_bytes
+        self._chat = config.api == "chat"
+        self.path = "/chat/completions" if self._chat else "/completions"
+        # all of a body but the prompt is the same for every case, so it is rendered once
+        field = b"messages" if self._chat else b"prompt"
+        self._head = b'{"model":%s,"%s":' % (encode(config.model), field)
+        self._tail = fields_after(_fixed_fields(config))
+
+    def body(self, messages: Sequence[Message]) -> bytes:
+        """The request; raises ProviderError where a text is wanted and the messages are more than that."""
+        return self._head + encode(messages if self._chat else prompt_text(messages)) + self._tail
+
+    def read(self, body: bytes) -> Completion:
+        """The answer in a reply; the first choice, and those of the others that have a text as alternatives.
+
+        Raises ProviderError where there is none: `bad_reply`, or `content_filter`, `truncated`, `empty`.
+        """
+        reply = _decode(body, self._secrets)
+        if not reply.choices:
+            raise bad_reply("no choices", body, self._secrets)
+        choices = sorted(reply.choices, key=_index) if len(reply.choices) > 1 else reply.choices
+        first = choices[0]
+        text = _text(first)
+        if not text or first.finish_reason == "content_filter":
+            raise _no_answer(first, self._secrets)
+        return Completion(
+            text=text,
+            alternatives=tuple(_whole_texts(choices[1:])) if len(choices) > 1 else (),
+            model=reply.model,
+            usage=_read_usage(reply.usage),
+            finish_reason=first.finish_reason,
+        )
+
+    def stream(self) -> _StreamedAnswer:
+        """For the chunks of a stream."""
+        return _StreamedAnswer(max_chars=self._max_chars, secrets=self._secrets)
+
+
+def prompt_text(messages: Sequence[Message]) -> str:
+    """One text for the completions API: the contents of all messages, without their roles, a blank line between.
+
+    A single user message thus goes out as it is. Raises ProviderError for a part that is not text.
     """
-    reply = _decode(body, secrets)
-    if not reply.choices:
-        raise _bad_reply("no choices", body, secrets)
-    choices = sorted(reply.choices, key=_index) if len(reply.choices) > 1 else reply.choices
-    first = choices[0]
-    text = _text(first)
-    if not text:
-        raise _no_text(first.finish_reason, first.message.refusal if first.message else None, secrets)
-    return Completion(
-        text=text,
-        alternatives=tuple(other for choice in choices[1:] if (other := _text(choice))) if len(choices) > 1 else (),
-        model=reply.model,
-        usage=_read_usage(reply.usage),
-        finish_reason=first.finish_reason,
-    )
+    texts = [text_of(message) for message in messages]
+    if None in texts:
+        raise ProviderError(
+            "rejected", "the completions API takes text only, and a message of this case is more than that"
+        )
+    return "\n\n".join(text for text in texts if text is not None)
 
 
-class StreamedAnswer:
+def _fixed_fields(config: OpenAIProvider) -> dict[str, Any]:
+    """What follows the prompt; a parameter that is null takes back one that we set (`stream_options`)."""
+    ours: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}} if config.stream else {}
+    fields = {**ours, **config.params}
+    if fields.get("stream_options", ...) is None:
+        del fields["stream_options"]
+    return fields
+
+
+class _StreamedAnswer:
     """Puts the chunks of a stream together."""
 
     def __init__(self, *, max_chars: int, secrets: Collection[str] = ()) -> None:
@@ -93,56 +152,64 @@ class StreamedAnswer:
         self._chars = 0
         self._tool_calls: dict[int, _Function] = {}
         self._refusal = ""
-        self._finish_reason: str | None = None
+        self._thinking = False
+        self._last: dict[int, _Choice] = {}  # that said why an answer ended
         self._usage: Usage | None = None
         self._model: str | None = None
 
     @property
     def begun(self) -> bool:
-        """Whether something of the answer has come, which then is paid for."""
-        return bool(self._texts or self._tool_calls or self._refusal)
+        """Whether a first token has come."""
+        return bool(self._texts or self._tool_calls or self._refusal or self._thinking)
 
     @property
     def finished(self) -> bool:
         """Whether the server has said why the answer ends where it does."""
-        return self._finish_reason is not None
+        return 0 in self._last
 
-    def add(self, data: bytes) -> None:
-        """Takes the data of one event; raises ProviderError for an error among them."""
-        chunk = _decode(data, self._secrets)
+    def add(self, event: ServerEvent) -> bool:
+        """Takes a chunk; the end is marked by an event that is none."""
+        chunk = _decode(event.data, self._secrets)
         self._model = chunk.model or self._model
         self._usage = _read_usage(chunk.usage) or self._usage
         for choice in chunk.choices or ():
             self._add_choice(choice)
         if self._chars > self._max_chars:
-            raise ProviderError("bad_reply", f"the answer is longer than {self._max_chars} characters", status=200)
+            raise too_long(self._max_chars)
+        return False
 
     def completion(self, ttft_s: float | None) -> Completion:
         """The whole answer; raises ProviderError as `read_completion` does."""
+        first = self._last.get(0, _Choice())
         text = "".join(self._texts.get(0, ()))
         if not text and self._tool_calls:
-            text = _render_calls([self._tool_calls[index] for index in sorted(self._tool_calls)])
-        if not text:
-            raise _no_text(self._finish_reason, self._refusal, self._secrets)
-        others = ("".join(self._texts[index]) for index in sorted(self._texts) if index != 0)
+            calls = [self._tool_calls[index] for index in sorted(self._tool_calls)]
+            text = rendered_calls((call.name, call.arguments) for call in calls)
+        if not text or first.finish_reason == "content_filter":
+            first.message = _Message(refusal=self._refusal)
+            raise _no_answer(first, self._secrets)
         return Completion(
             text=text,
-            alternatives=tuple(others),
+            alternatives=tuple("".join(self._texts[index]) for index in sorted(self._texts) if self._is_further(index)),
             model=self._model,
             usage=self._usage,
-            finish_reason=self._finish_reason,
+            finish_reason=first.finish_reason,
             ttft_s=ttft_s,
         )
 
+    def _is_further(self, index: int) -> bool:
+        return index != 0 and (index not in self._last or self._last[index].finish_reason != "content_filter")
+
     def _add_choice(self, choice: _Choice) -> None:
-        if choice.index == 0 and choice.finish_reason is not None:
-            self._finish_reason = choice.finish_reason
+        if choice.finish_reason is not None:
+            self._last[choice.index] = choice
         message = choice.delta or choice.message
         if text := (choice.text if message is None else _content(message)):
             self._texts.setdefault(choice.index, []).append(text)
             self._chars += len(text)
         if message is None or choice.index != 0:
             return
+        self._thinking = self._thinking or bool(message.reasoning or message.reasoning_content)
         if message.refusal:
             self._refusal += message.refusal
             self._chars += len(message.refusal)
@@ -170,26 +237,18 @@ def _text(choice: _Choice) -> str | None:
     if message is None:
         return choice.text
     if message.tool_calls and not message.content:
-        return _render_calls([call.function for call in message.tool_calls if call.function is not None])
+        functions = [call.function for call in message.tool_calls if call.function is not None]
+        return rendered_calls((function.name, function.arguments) for function in functions)
     return message.content if isinstance(message.content, str) else _content(message)
+
+
+def _whole_texts(choices: Sequence[_Choice]) -> list[str]:
+    return [text for choice in choices if choice.finish_reason != "content_filter" and (text := _text(choice))]
 
 
 def _content(message: _Message) -> str | None:
     content = message.content
     return "".join(part.text or "" for part in content) if isinstance(content, list) else content
-
-
-def _render_calls(calls: Sequence[_Function]) -> str:
-    """Tool calls as JSON, `[{"name", "arguments"}]`, without their random ids."""
-    return json.dumps([{"name": call.name, "arguments": _arguments(call)} for call in calls], ensure_ascii=False)
-
-
-def _arguments(call: _Function) -> Any:
-    """As the object that their text should be; as the text itself where the model has written no valid JSON."""
-    try:
-        return json.loads(call.arguments) if isinstance(call.arguments, str) else call.arguments
-    except ValueError:
-        return call.arguments
 
 
 def _read_usage(usage: _Usage | None) -> Usage | None:
@@ -199,53 +258,18 @@ def _read_usage(usage: _Usage | None) -> Usage | None:
 
 
 def _decode(body: bytes, secrets: Collection[str]) -> _Reply:
-    try:
-        reply = _decoder.decode(body)
-    except (ValueError, RecursionError):
-        reply = _decode_leniently(body, secrets)
+    reply = _replies.decode(body, secrets)
     if reply.error is not UNSET and reply.error:
         raise refusal_in_body(body, secrets=secrets)
     return reply
 
 
-def _decode_leniently(body: bytes, secrets: Collection[str]) -> _Reply:
-    """An answer that was paid for is not lost to a NaN beside it, half a surrogate pair or a number in quotes."""
-    try:
-        text = body.decode("utf-8-sig", "replace")
-        loose = json.loads(text, parse_constant=_as_none)
-        return msgspec.convert(_without_surrogates(loose), _Reply, strict=False)
-    except RecursionError:
-        raise _bad_reply("JSON nested too deep", body, secrets) from None
-    except msgspec.ValidationError as error:
-        raise _bad_reply(f"not the reply of a completion ({error})", body, secrets) from None
-    except ValueError:
-        raise _bad_reply("empty body" if not body.strip() else "broken JSON", body, secrets) from None
-
-
-def _as_none(_constant: str) -> None:
-    """NaN and Infinity, which JSON does not have."""
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _without_surrogates(item) for key, item in value.items()}
-    return value
-
-
-def _bad_reply(reason: str, body: bytes, secrets: Collection[str]) -> ProviderError:
-    found = excerpt(body, secrets)
-    return ProviderError("bad_reply", f"{reason}{': ' + found if found else ''}", status=200, retryable=True)
-
-
-def _no_text(finish_reason: str | None, refusal: str | None, secrets: Collection[str]) -> ProviderError:
-    if refusal:
-        return ProviderError("content_filter", f"the model refused: {excerpt(refusal, secrets)}", status=200)
-    if finish_reason == "content_filter":
-        return ProviderError("content_filter", "the server's filter took the answer away", status=200)
-    if finish_reason == "length":
-        return ProviderError("truncated", "the token limit was reached before the answer began", status=200)
-    return ProviderError("empty", f"an answer without text (finish_reason {finish_reason or 'not given'})", status=200)
+def _no_answer(choice: _Choice, secrets: Collection[str]) -> ProviderError:
+    """A text that the server's filter has cut off is no answer of the model either."""
+    error = no_text(choice.finish_reason, choice.message.refusal if choice.message else None, secrets)
+    results = choice.content_filter_results
+    if error.kind == "content_filter" and isinstance(results, dict):
+        named = [name for name, found in results.items() if isinstance(found, dict) and found.get("filtered") is True]
+        if named:
+            return ProviderError(error.kind, f"{error.message} ({excerpt(', '.join(named), secrets)})", status=200)
+    return error

@@ -25,6 +25,7 @@ _KINDS: dict[int, FailureKind] = {
     401: "auth",
     402: "quota",
     403: "auth",
+    407: "auth",
     408: "timeout",
     429: "rate_limited",
 }
@@ -42,9 +43,27 @@ _QUOTA_CODES = frozenset(
         "credit_balance_too_low",
     }
 )
+_STATUS_OF_CODE = {
+    **dict.fromkeys(_QUOTA_CODES, 429),
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+}
+"""The status that an error would have had which comes in a body, as in the middle of a stream; 500 for all others."""
+
+_NO_CREDIT = re.compile(r"credit balance is too low", re.IGNORECASE)
+"""Anthropic's words for it, under status 400 and the code of any invalid request."""
 _QUOTA_WORDS = re.compile(
     r"billing|insufficient (?:quota|balance|credit)|credit balance|spend(?:ing)? limit", re.IGNORECASE
 )
+_MODEL_WORDS = re.compile(r"\b(?:model|deployment)\b", re.IGNORECASE)
+_MODEL_HINT = 'check "model": does the server have one of that name?'
 _RETRY_WORDS = re.compile(r"(?:retry|try again) (?:in|after) ", re.IGNORECASE)
 _FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 
@@ -82,13 +101,14 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Co
         status=status,
         retryable=retryable,
         retry_after_s=retry_after_s(headers, limited=status == 429) if retryable else None,
+        hint=_MODEL_HINT if status == 404 and _MODEL_WORDS.search(complaint.message) else None,
     )
 
 
 def refusal_in_body(body: bytes, *, secrets: Collection[str] = ()) -> ProviderError:
     """The failure that an error in a body stands for whose status was good, as in the middle of a stream."""
     complaint = _complaint(body)
-    status = complaint.status if complaint.status is not None else 429 if _names_limit(complaint) else 500
+    status = complaint.status if complaint.status is not None else _status_of(complaint)
     kind = _kind(status, {}, complaint)
     return ProviderError(
         kind,
@@ -101,7 +121,7 @@ def refusal_in_body(body: bytes, *, secrets: Collection[str] = ()) -> ProviderEr
 def _kind(status: int, headers: Mapping[str, str], complaint: _Complaint) -> FailureKind:
     if complaint.codes & _FILTER_CODES:
         return "content_filter"
-    if status == 429 and _means_quota(headers, complaint):
+    if (status == 429 and _means_quota(headers, complaint)) or (status == 400 and _NO_CREDIT.search(complaint.message)):
         return "quota"
     return _KINDS.get(status, "rejected" if status < 500 else "server_error")
 
@@ -114,8 +134,8 @@ def _means_quota(headers: Mapping[str, str], complaint: _Complaint) -> bool:
     return not waits and _QUOTA_WORDS.search(complaint.message) is not None
 
 
-def _names_limit(complaint: _Complaint) -> bool:
-    return bool(complaint.codes & (_QUOTA_CODES | {"rate_limit_exceeded", "rate_limit_error"}))
+def _status_of(complaint: _Complaint) -> int:
+    return max((status for code in complaint.codes if (status := _STATUS_OF_CODE.get(code))), default=500)
 
 
 def _complaint(body: bytes) -> _Complaint:

@@ -50,6 +50,13 @@ class Replay:
             )
         return Completion(text=output, model=self.model)
 
+    async def probe(self, within_s: float) -> ProviderError | None:  # noqa: ARG002 - there is nothing to wait for
+        """Always well: nothing is called."""
+        return None
+
+    def connection_statistics(self) -> None:
+        """There are no connections."""
+
     async def aclose(self) -> None:
         """Nothing is open."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from msgspec import Struct
+
+from evalperf.providers.base import ConnectionStatistics
+from evalperf.providers.headers import Headers
 
 __all__ = ["HttpLimits", "Reply", "Stream", "Transport"]
 
@@ -28,7 +30,7 @@ class Reply(Struct, frozen=True):
     """A whole reply; header names are found in any case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes
 
 
@@ -40,7 +42,7 @@ class Stream(Protocol):
         """The HTTP status."""
 
     @property
-    def headers(self) -> Mapping[str, str]:
+    def headers(self) -> Headers:
         """Names are found in any case."""
 
     async def piece(self) -> bytes:
@@ -64,6 +66,9 @@ class Transport(Protocol):
 
     async def get(self, url: str, *, within_s: float) -> Reply:
         """Asks for a resource."""
+
+    def connection_statistics(self) -> ConnectionStatistics:
+        """How often a connection served again, so far."""
 
     async def aclose(self) -> None:
         """Closes the connections; a second call does nothing."""

@@ -58,6 +58,32 @@ def stream(received: Received) -> bytes | Action:
     return _later(http_reply(400) if received.asked == "fail" else sse_reply(*pieces), received)
 
 
+def responses(received: Received) -> bytes | Action:
+    part = {"type": "output_text", "text": f"answer to {received.asked}"}
+    reply = json_reply({"status": "completed", "output": [{"type": "message", "content": [part]}]})
+    return _later(http_reply(400) if received.asked == "fail" else reply, received)
+
+
+def responses_stream(received: Received) -> bytes | Action:
+    deltas = [{"type": "response.output_text.delta", "delta": text} for text in ("answer to ", received.asked)]
+    end = {"type": "response.completed", "response": {"status": "completed", "output": []}}
+    return _later(http_reply(400) if received.asked == "fail" else sse_reply(*deltas, end, done=False), received)
+
+
+def messages(received: Received) -> bytes | Action:
+    reply = json_reply(
+        {"content": [{"type": "text", "text": f"answer to {received.asked}"}], "stop_reason": "end_turn"}
+    )
+    return _later(http_reply(400) if received.asked == "fail" else reply, received)
+
+
+def messages_stream(received: Received) -> bytes | Action:
+    texts = [{"type": "text_delta", "text": text} for text in ("answer to ", received.asked)]
+    events = [{"type": "content_block_delta", "index": 0, "delta": delta} for delta in texts]
+    reply = sse_reply({"type": "ping"}, *events, {"type": "message_stop"}, done=False)
+    return _later(http_reply(400) if received.asked == "fail" else reply, received)
+
+
 def _later(reply: bytes, received: Received) -> bytes | Action:
     """A slow question's answer comes late, on a connection that is then closed."""
 
@@ -81,6 +107,10 @@ KINDS = {
     "openai chat": Kind({}, chat),
     "openai completions": Kind({"api": "completions"}, completions),
     "openai stream": Kind({"stream": True}, stream),
+    "openai responses": Kind({"api": "responses"}, responses),
+    "openai responses stream": Kind({"api": "responses", "stream": True}, responses_stream),
+    "anthropic": Kind({"type": "anthropic"}, messages),
+    "anthropic stream": Kind({"type": "anthropic", "stream": True}, messages_stream),
     "replay": Kind({"type": "replay"}),
     "function": Kind({"type": "function", "call": "contract_functions:plain"}),
     "async function": Kind({"type": "function", "call": "contract_functions:coroutine"}),
@@ -96,8 +126,13 @@ async def opened_kind(kind: Kind, folder: Path) -> AsyncIterator[Provider]:
         async with opened(kind.config, folder, connections=4) as provider:
             yield provider
         return
+
+    def script(received: Received) -> bytes | Action:
+        reply: bytes | Action = json_reply({"data": []}) if received.method == "GET" else kind.server(received)
+        return reply
+
     async with (
-        scripted_server(kind.server) as server,
+        scripted_server(script) as server,
         opened(openai_config(server.url, **kind.config), folder, connections=4) as provider,
     ):
         yield provider
@@ -163,6 +198,22 @@ async def test_cancelled_calls_leave_it_usable(provider: Provider) -> None:
         assert all(isinstance(one, Completion | asyncio.CancelledError) for one in found)
     completions = await asyncio.gather(*(provider.complete(ask(str(number))) for number in range(8)))
     assert [completion.text for completion in completions] == [f"answer to {number}" for number in range(8)]
+
+
+async def test_one_that_answers_is_well(provider: Provider) -> None:
+    await provider.complete(ask("one"))
+    assert await provider.probe(5) is None
+
+
+async def test_connections_are_counted_where_there_are_some(provider: Provider) -> None:
+    before = provider.connection_statistics()
+    for number in range(3):
+        await provider.complete(ask(str(number)))
+    after = provider.connection_statistics()
+    if before is None or after is None:
+        assert (before, after) == (None, None)
+    else:
+        assert (after.calls - before.calls, after.connections_opened) == (3, 1)
 
 
 async def test_closing_twice_is_closing_once(provider: Provider) -> None:

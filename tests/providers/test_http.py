@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import resource
-import shutil
-import ssl
-import subprocess
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +17,7 @@ from evalperf.errors import ProviderError
 from evalperf.providers.base import LocalFault, Unreachable
 from evalperf.providers.http import HttpTransport
 from evalperf.providers.transport import HttpLimits, Transport
+from tests.support.certificates import Certificate
 from tests.support.http_server import Action, Script, http_reply, scripted_server
 
 LIMITS = HttpLimits(connect_s=1, attempt_s=0.3, idle_s=0.1, max_reply_bytes=1_000_000)
@@ -251,29 +249,17 @@ async def test_http_spoken_to_an_https_client_is_unreachable() -> None:
             await client.post(f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1", b"{}")
 
 
-@pytest.fixture
-def self_signed(tmp_path: Path) -> ssl.SSLContext:
-    if (openssl := shutil.which("openssl")) is None:
-        pytest.skip("no openssl program")
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    make = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    files = ["-days", "1", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", certificate]
-    subprocess.run([*make, *files], check=True, capture_output=True)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    return context
-
-
-async def test_a_certificate_that_nobody_has_signed_is_unreachable(self_signed: ssl.SSLContext) -> None:
-    async with scripted_server(http_reply(200, b"{}"), tls=self_signed) as server, transport() as client:
-        with pytest.raises(Unreachable, match=r"certificate of 127\.0\.0\.1:\d+ is not trusted: self-signed"):
+async def test_a_certificate_that_nobody_has_signed_is_unreachable(certificate: Certificate) -> None:
+    async with scripted_server(http_reply(200, b"{}"), tls=certificate.server) as server, transport() as client:
+        with pytest.raises(Unreachable, match=r"certificate of 127\.0\.0\.1:\d+ is not trusted: self-signed") as caught:
             await client.post(server.url, b"{}")
         assert server.requests == []
+    assert "ca_file" in (caught.value.hint or "")
 
 
-async def test_a_certificate_can_be_left_unchecked(self_signed: ssl.SSLContext) -> None:
+async def test_a_certificate_can_be_left_unchecked(certificate: Certificate) -> None:
     async with (
-        scripted_server(http_reply(200, b"{}"), tls=self_signed) as server,
+        scripted_server(http_reply(200, b"{}"), tls=certificate.server) as server,
         transport(verify_tls=False) as client,
     ):
         assert (await client.post(server.url, b"{}")).status == 200

@@ -18,7 +18,8 @@ from evalperf import clock
 from evalperf.errors import ProviderError
 from evalperf.providers.base import Unreachable
 from evalperf.providers.connection import Connection
-from evalperf.providers.exchange import Exchange, Headers
+from evalperf.providers.exchange import Exchange
+from evalperf.providers.headers import Headers
 from evalperf.providers.http import HttpTransport
 from evalperf.providers.transport import HttpLimits, Reply
 from tests.support.http_server import Action, Received, http_reply, scripted_server
@@ -585,7 +586,7 @@ class TestConnecting:
             monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
             url = f"http://name.invalid:{server.port}/"
             assert (await client.post(url, b"{}")).status == 200
-            assert client._target(url).pool._addresses == ["127.0.0.1", "127.0.0.2"]
+            assert client._target(url).pool._dialer._addresses == ["127.0.0.1", "127.0.0.2"]
 
     async def test_ipv6(self) -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -28,8 +28,10 @@ class Received:
 
     @property
     def asked(self) -> str:
-        """The text of the last message, or the prompt."""
-        return self.json["messages"][-1]["content"] if "messages" in self.json else self.json["prompt"]
+        """The text of the last message or item, or the prompt."""
+        body = self.json
+        turns = body.get("messages") or body.get("input")
+        return turns[-1]["content"] if turns else body["prompt"]
 
 
 Action = Callable[[asyncio.StreamWriter], Awaitable[bool | None]]
