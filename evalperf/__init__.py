@@ -15,7 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evalperf.cache import Cache, CacheStatistics, Coalescer, KeyMaker, SyncCache, open_cache, open_sync_cache
     from evalperf.config import LoadedConfig, load_config
+    from evalperf.config.cache import TieredCacheConfig
     from evalperf.errors import EvalperfError
     from evalperf.records import Case, Completion, Request, Response, Result, Score
     from evalperf.results import RunDirectory, find_run, read_results
@@ -25,9 +27,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cache",
+    "CacheStatistics",
     "Case",
+    "Coalescer",
     "Completion",
     "EvalperfError",
+    "KeyMaker",
     "LoadedConfig",
     "Outcome",
     "Request",
@@ -36,16 +42,30 @@ __all__ = [
     "RunDirectory",
     "RunOptions",
     "Score",
+    "SyncCache",
+    "TieredCacheConfig",
     "__version__",
     "execute",
     "find_run",
     "load_config",
+    "open_cache",
+    "open_sync_cache",
     "read_results",
     "run",
     "summarise_run",
 ]
 
 _HOMES = {
+    "evalperf.cache": (
+        "Cache",
+        "CacheStatistics",
+        "Coalescer",
+        "KeyMaker",
+        "SyncCache",
+        "open_cache",
+        "open_sync_cache",
+    ),
+    "evalperf.config.cache": ("TieredCacheConfig",),
     "evalperf.config": ("LoadedConfig", "load_config"),
     "evalperf.errors": ("EvalperfError",),
     "evalperf.records": ("Case", "Completion", "Request", "Response", "Result", "Score"),

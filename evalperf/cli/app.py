@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from evalperf import __version__
+from evalperf.cli.cache import cache
 from evalperf.cli.console import session_of, write
 from evalperf.cli.grammar import Command, Commands, RunCommand
 from evalperf.cli.init import init
@@ -78,3 +79,4 @@ app.command("tune-workers", cls=Command)(tune_workers)
 app.command("validate", cls=Command)(validate)
 app.command("schema", cls=Command)(schema)
 app.command("init", cls=Command)(init)
+app.add_typer(cache, name="cache")
