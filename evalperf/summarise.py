@@ -14,7 +14,7 @@ from evalperf.errors import DamageError, EvalperfError, OutputError
 from evalperf.report import Report, RunFacts, RunHeader, RunRow, RunStatus, build_document, facts_of, render_json
 from evalperf.results import RunDirectory, RunInfo, read_results, read_run_info
 from evalperf.results.disk import LocalDisk, write_file
-from evalperf.stats import Summariser, Summary, evaluate_gates
+from evalperf.stats import DEFAULT_PASS_AT, Summariser, Summary, evaluate_gates
 
 if TYPE_CHECKING:  # the models are slow to import, and a report without gates does not need them
     from evalperf.config.model import Gate
@@ -92,11 +92,15 @@ def run_row(directory: RunDirectory) -> RunRow:
 
 def _fold(directory: RunDirectory, info: RunInfo, by: str | None, faults: list[str]) -> Summary:
     written = info.config.get("scorers", [])
+    rules = info.config.get("statistics", {})
     summariser = Summariser(
         scorers=[_scorer_name(scorer) for scorer in written],
         weightless=[_scorer_name(s) for s in written if isinstance(s, dict) and s.get("weight") == 0],
         epochs=info.epochs,
         by=by,
+        cluster_by=rules.get("cluster_by"),
+        interval=rules.get("interval", "auto"),
+        pass_at=rules.get("pass_at", DEFAULT_PASS_AT),
     )
     add = summariser.add
     for result in read_results(directory, on_damage=lambda damage: faults.append(str(damage))):

@@ -6,7 +6,7 @@ made them (`RunFacts`). None means not known or not measured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -98,10 +98,12 @@ def build_document(
         "status": facts.status,
         "cases": _cases(summary, facts),
         "scores": summary["scores"],
+        "clustering": summary["clustering"],
         "failures": summary["failures"],
         "latency_s": {**summary["latency_s"], "timeouts": summary["timeouts"]},
         "ttft_s": summary["ttft_s"],
         "queue_s": summary["queue_s"],
+        "endpoints": summary["endpoints"],
         "throughput": _throughput(summary, facts),
         "usage": summary["usage"],
         "cost_usd": summary["cost_usd"],
@@ -116,7 +118,7 @@ def build_document(
         "in_doubt": facts.in_doubt,
         "gates": [dict(gate) for gate in gates],
         "synthetic": list(facts.synthetic),
-        "warnings": list(warnings),
+        "warnings": [*warnings, *_clustering_warnings(summary["clustering"])],
         "slowest": summary["slowest"],
         "failing": summary["failing"],
         "wrong": summary["wrong"],
@@ -147,6 +149,11 @@ def _cases(summary: Mapping[str, Any], facts: RunFacts) -> dict[str, int | None]
         "cached": summary["cached"],
         "resumed": facts.resumed,
     }
+
+
+def _clustering_warnings(clustering: Mapping[str, Any] | None) -> Iterator[str]:
+    if clustering is not None and clustering["problem"] is not None:
+        yield f"statistics.cluster_by: {clustering['problem']}; intervals take the cases as independent"
 
 
 def _throughput(summary: Mapping[str, Any], facts: RunFacts) -> dict[str, float | None]:

@@ -15,7 +15,6 @@ __all__ = [
     "failed_text",
     "heading",
     "loud_lines",
-    "score_note",
     "status_text",
 ]
 
@@ -65,16 +64,6 @@ def failed_text(document: Document) -> str:
     return f"{text}: {kinds}" if kinds else text
 
 
-def score_note(score: Mapping[str, Any]) -> str | None:
-    """What a scorer's row can't show."""
-    notes = []
-    if score["unscored"]:
-        notes.append(f"{counted(score['unscored'], 'answer')} not scored: in no mean")
-    if score["answers"] > score["n"]:
-        notes.append(f"{score['answers']:,} answers, averaged per case first")
-    return "; ".join(notes) or None
-
-
 def fact_lines(document: Document) -> list[tuple[str, str]]:
     """Label and text for speed, times, tokens and trouble; a line without anything measured is left out."""
     lines = [
@@ -82,6 +71,7 @@ def fact_lines(document: Document) -> list[tuple[str, str]]:
         ("latency", _times(document["latency_s"])),
         ("first token", _times(document["ttft_s"])),
         ("queue", _times(document["queue_s"])),
+        *_endpoints(document["endpoints"]),
         ("limited by", _limits(document["limited_by"])),
         ("tokens", _tokens(document)),
         ("retries", _retries(document)),
@@ -131,6 +121,22 @@ def _times(times: Mapping[str, Any]) -> str | None:
     text = "  ".join(f"{name} {value}" for name, value in time_texts(times))
     timeouts = times.get("timeouts", 0)
     return text + (f"  ({timeouts:,} timed out)" if timeouts else "")
+
+
+def _endpoints(endpoints: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """One line each, where there are several."""
+    if len(endpoints) < 2:
+        return []
+    lines: list[tuple[str, str]] = []
+    for name, endpoint in endpoints.items():
+        parts = [counted(endpoint["cases"], "case"), f"{endpoint['failed']:,} failed"]
+        times = endpoint["latency_s"]
+        if times["n"]:
+            texts = dict(time_texts({**times, "timeouts": endpoint["timeouts"]}))
+            parts.append(f"p50 {texts['p50']}  p95 {texts['p95']}")
+        parts.append(counted(endpoint["attempts"], "attempt"))
+        lines.append(("" if lines else "endpoints", f"{safe(name)}: {' · '.join(parts)}"))
+    return lines
 
 
 def _limits(shares: Mapping[str, float] | None) -> str | None:

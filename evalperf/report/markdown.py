@@ -8,6 +8,7 @@ from typing import Any
 
 from evalperf.report.document import Report
 from evalperf.report.lines import commands, fact_lines, failed_text, heading, loud_lines, status_text
+from evalperf.report.scorelines import contrast_texts, contrasts_note, qualifiers, score_notes
 from evalperf.report.text import bound, gate_value, interval_text, safe, score, seconds
 
 __all__ = ["render_markdown"]
@@ -56,21 +57,41 @@ def _scores(document: Mapping[str, Any]) -> Iterator[str]:
         for name, row in document["scores"].items()
     ]
     yield from _section("Scores", _table(header, rows) if rows else ["No scorers."])
+    notes = [
+        f"- {_text(name)}: {_text(note)}"
+        for name, row in document["scores"].items()
+        for note in score_notes(row, document["clustering"])
+    ]
+    if notes:
+        yield from ("", *notes)
     yield from ("", f"Failed: {_text(failed_text(document))}")
+    for label, text in qualifiers(document["scores"]):
+        if label != "intervals":  # they have a column
+            yield from ("", f"{label.capitalize()}: {_text(text)}")
 
 
 def _groups(by: Mapping[str, Any] | None) -> Iterator[str]:
     if by is None:
         return
     names = list(by["groups"][0]["scores"]) if by["groups"] else []
-    header = (by["field"], "cases", "failed", *(part for name in names for part in (name, "95 % interval")))
+    header = (
+        by["field"],
+        "cases",
+        "failed",
+        *(part for name in names for part in (name, "95 % interval", "vs rest", "q")),
+    )
     rows = []
     for group in by["groups"]:
-        scores = [group["scores"][name] for name in names]
-        cells = [text for row in scores for text in (score(row["mean"]), interval_text(row["ci95"]))]
+        cells = []
+        for name in names:
+            row = group["scores"][name]
+            cells += [score(row["mean"]), interval_text(row["ci95"]), *contrast_texts(group["against_rest"][name])]
         label = "(none)" if group["value"] is None else group["value"]
         rows.append((label, f"{group['total']:,}", f"{group['failed']:,}", *cells))
-    yield from _section(f"By {_text(by['field'])}", _table(header, rows))
+    note = contrasts_note(by)
+    yield from _section(
+        f"By {_text(by['field'])}", [*_table(header, rows), *(("", f"vs rest: {_text(note)}") if note else ())]
+    )
 
 
 def _facts(document: Mapping[str, Any]) -> Iterator[str]:

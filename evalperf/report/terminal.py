@@ -23,9 +23,9 @@ from evalperf.report.lines import (
     failed_text,
     heading,
     loud_lines,
-    score_note,
     status_text,
 )
+from evalperf.report.scorelines import contrast_texts, contrasts_note, qualifiers, score_notes
 from evalperf.report.text import bound, gate_value, interval_text, safe, score, seconds
 
 __all__ = ["ReportView", "RunList", "render"]
@@ -126,34 +126,40 @@ def _scores(document: Mapping[str, Any], width: int) -> Iterator[Text]:
             .append(f"  {score(row['mean']):>8}", style="bold")
             .append(f"  {interval_text(row['ci95']):<16}  {row['n']:>9,}  {score(row['mean_failures_as_wrong'])}")
         )
-        if note := score_note(row):
-            yield Text(f"    {note}")
+        for note in score_notes(row, document["clustering"]):
+            yield from _indented(note, width)
     yield _label("failed").append(failed_text(document))
+    for label, text in qualifiers(scores):
+        yield from _labelled(label, text, width)
 
 
 def _groups(by: Mapping[str, Any] | None, width: int) -> Iterator[Iterable[Text]]:
-    """One table per scorer."""
+    """One table per scorer, and how to read them."""
     if by is None:
         return
     for name in by["groups"][0]["scores"] if by["groups"] else ():
         yield _group_table(by, name, width)
+    if note := contrasts_note(by):
+        yield _labelled("vs rest", note, width)
 
 
 def _group_table(by: Mapping[str, Any], name: str, width: int) -> Iterator[Text]:
     groups = by["groups"]
     labels = [safe("(none)" if group["value"] is None else group["value"]) for group in groups]
     title = f"{safe(name)} by {safe(by['field'])}"
-    names = min(max(cell_len(text) for text in [*labels, title]), width - 50)
-    header = _column(title, names + 2).append(f"  {'mean':>8}  {'95 % interval':<16}  {'cases':>9}  {'failed':>7}")
+    names = min(max(cell_len(text) for text in [*labels, title]), width - 64)
+    columns = f"  {'mean':>6}  {'95 % interval':<16}  {'cases':>7}  {'failed':>6}  {'vs rest':>7}  {'q':>7}"
+    header = _column(title, names + 2).append(columns)
     header.stylize("dim")
     yield header
     for label, group in list(zip(labels, groups, strict=True))[:_MAX_GROUPS]:
         row = group["scores"][name]
+        apart, q = contrast_texts(group["against_rest"][name])
         yield (
             Text("  ")
             .append(_column(label, names))
-            .append(f"  {score(row['mean']):>8}", style="bold")
-            .append(f"  {interval_text(row['ci95']):<16}  {row['n']:>9,}  {group['failed']:>7,}")
+            .append(f"  {score(row['mean']):>6}", style="bold")
+            .append(f"  {interval_text(row['ci95']):<16}  {row['n']:>7,}  {group['failed']:>6,}  {apart:>7}  {q:>7}")
         )
     if len(groups) > _MAX_GROUPS:
         yield Text(f"  … and {len(groups) - _MAX_GROUPS:,} smaller groups: --format markdown or json shows all")
@@ -208,6 +214,11 @@ def _labelled(label: str, text: str, width: int) -> Iterator[Text]:
     yield _label(label).append(first)
     for line in others:
         yield Text(" " * _LABEL + line)
+
+
+def _indented(text: str, width: int) -> Iterator[Text]:
+    for line in textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False):
+        yield Text(line)
 
 
 def _hanging(mark: str, text: str, width: int, *, style: str) -> Iterator[Text]:

@@ -101,10 +101,12 @@ def seconds(value: float | None) -> str:
 
 
 def time_texts(times: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name and text of each quantile; ≥ where so many waits timed out that the true value is longer."""
+    """Name and text of each quantile that is there; ≥ where so many waits timed out that the true value is longer."""
     timeouts = times.get("timeouts", 0)
     texts = []
     for name, rank in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)):
+        if name not in times:
+            continue
         at_least = timeouts and timeouts >= (1 - rank) * times["n"]
         texts.append((name, ("≥ " if at_least else "") + seconds(times[name])))
     return texts

@@ -6,12 +6,13 @@ from evalperf.stats.exact import ExactSum, Moments
 from evalperf.stats.examples import Example
 from evalperf.stats.gates import GateResult, check_gate_names, evaluate_gates
 from evalperf.stats.intervals import mean_interval, t_interval, wilson_interval
+from evalperf.stats.scoresummary import ScoreSummary
 from evalperf.stats.sketch import Sketch
-from evalperf.stats.summariser import Summariser
+from evalperf.stats.summariser import DEFAULT_PASS_AT, Summariser
 from evalperf.stats.summary import Grouping, GroupSummary, Quantiles, Retries, Summary, TokenUsage
-from evalperf.stats.tally import ScoreSummary
 
 __all__ = [
+    "DEFAULT_PASS_AT",
     "ExactSum",
     "Example",
     "GateResult",

@@ -9,14 +9,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from fractions import Fraction
+from operator import mul
 from typing import Self
 
-__all__ = ["ExactSum", "Moments"]
+__all__ = ["SCALE", "Exact", "ExactSum", "Moments", "ratio", "scaled"]
+
+Exact = int | Fraction
+"""A sum of values in units of 2⁻¹²⁸: an integer, unless a value was finer than that."""
+
+SCALE = 1 << 128
+"""Every double from 2⁻⁷⁵ on (and 0) is a whole multiple of 1 / SCALE, so that scores are summed as small integers."""
+_FACTOR = float(SCALE)
 
 _UNIT_BITS = 1074
 """The smallest positive double is 2⁻¹⁰⁷⁴."""
 _UNIT = 1 << _UNIT_BITS
-_SQUARE_UNIT = 1 << 2 * _UNIT_BITS
+
+
+def scaled(value: float) -> Exact:
+    """The finite value in units of 1 / SCALE, exactly."""
+    multiple = value * _FACTOR
+    return int(multiple) if multiple.is_integer() else Fraction(value) * SCALE
+
+
+def ratio(part: Exact, whole: Exact) -> float:
+    """The quotient, rounded once."""
+    if isinstance(part, int) and isinstance(whole, int):
+        return part / whole
+    return float(Fraction(part) / whole)
 
 
 def _units(value: float) -> int:
@@ -77,20 +98,21 @@ class ExactSum:
 
 
 class Moments:
-    """Count, mean and standard deviation of a stream, exact until they are read.
+    """Count, mean, standard deviation and skewness of a stream, exact until they are read.
 
-    Zeros and ones are only counted (0.1 µs); other values cost about 0.7 µs. Variance is computed from exact sums of
-    values and squares, so a large mean with a small spread loses nothing.
+    Zeros and ones are only counted; other values cost about 0.4 µs. What is read comes from exact sums of the first
+    three powers, so a large mean with a small spread loses nothing.
     """
 
-    __slots__ = ("_squares", "_total", "ones", "others", "zeros")
+    __slots__ = ("_cubes", "_squares", "_total", "ones", "others", "zeros")
 
     def __init__(self) -> None:
         self.zeros = 0
         self.ones = 0
         self.others = 0
-        self._total = 0
-        self._squares = 0
+        self._total: Exact = 0
+        self._squares: Exact = 0
+        self._cubes: Exact = 0
 
     def add(self, value: float) -> None:
         """Takes a finite value."""
@@ -99,11 +121,22 @@ class Moments:
         elif value == 0.0:
             self.zeros += 1
         else:
-            numerator, denominator = value.as_integer_ratio()
-            shift = _UNIT_BITS + 1 - denominator.bit_length()
-            self._total += numerator << shift
-            self._squares += numerator * numerator << 2 * shift
-            self.others += 1
+            self._add_others([scaled(value)])
+
+    def add_all(self, values: list[float]) -> None:
+        """Takes finite values at once: zeros and ones at 0.03 µs each."""
+        ones, zeros = values.count(1.0), values.count(0.0)
+        self.ones += ones
+        self.zeros += zeros
+        if ones + zeros < len(values):
+            self._add_others([scaled(value) for value in values if value not in (0.0, 1.0)])
+
+    def _add_others(self, units: list[Exact]) -> None:
+        squares = [unit * unit for unit in units]
+        self.others += len(units)
+        self._total += sum(units)
+        self._squares += sum(squares)
+        self._cubes += sum(map(mul, squares, units))
 
     def merge(self, other: Self) -> None:
         """Takes all values that the other has seen."""
@@ -112,6 +145,18 @@ class Moments:
         self.others += other.others
         self._total += other._total
         self._squares += other._squares
+        self._cubes += other._cubes
+
+    def without(self, part: Moments) -> Moments:
+        """The moments of what is left when the values of `part`, all of them in here, are taken out."""
+        rest = Moments()
+        rest.zeros = self.zeros - part.zeros
+        rest.ones = self.ones - part.ones
+        rest.others = self.others - part.others
+        rest._total = self._total - part._total
+        rest._squares = self._squares - part._squares
+        rest._cubes = self._cubes - part._cubes
+        return rest
 
     @property
     def n(self) -> int:
@@ -123,16 +168,32 @@ class Moments:
         """Whether every value was 0 or 1."""
         return self.others == 0
 
+    @property
+    def total(self) -> Exact:
+        """The sum, in units of 1 / SCALE."""
+        return self._total + self.ones * SCALE
+
     def mean(self, *, extra_zeros: int = 0) -> float | None:
         """The mean, with `extra_zeros` more values of 0; None for no value at all."""
         count = self.n + extra_zeros
-        return (self._total + self.ones * _UNIT) / (_UNIT * count) if count else None
+        return ratio(self.total, SCALE * count) if count else None
 
     def std(self) -> float | None:
         """The sample standard deviation (n - 1); None below two values."""
         count = self.n
         if count < 2:
             return None
-        total = self._total + self.ones * _UNIT
-        squares = self._squares + self.ones * _SQUARE_UNIT
-        return math.sqrt((count * squares - total * total) / (_SQUARE_UNIT * count * (count - 1)))
+        return math.sqrt(ratio(self._spread(), SCALE**2 * count * (count - 1)))
+
+    def skewness(self) -> float | None:
+        """The third standardised moment m₃ / m₂^1.5; None where all values are equal."""
+        count, total, spread = self.n, self.total, self._spread()
+        if spread == 0:
+            return None
+        squares, cubes = self._squares + self.ones * SCALE**2, self._cubes + self.ones * SCALE**3
+        third = count * count * cubes - 3 * count * total * squares + 2 * total**3
+        return math.copysign(math.sqrt(ratio(third * third, spread**3)), third)
+
+    def _spread(self) -> Exact:
+        """n² times the variance (n), in squared units."""
+        return self.n * (self._squares + self.ones * SCALE**2) - self.total**2

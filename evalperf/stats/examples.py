@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from bisect import insort
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -43,6 +45,13 @@ class Shortlist:
         self.size = size
         self._ranked: list[tuple[tuple[float, int, int], Example]] = []
 
+    def candidates(self, results: Sequence[Result]) -> Sequence[Result]:
+        """Those that still have a chance, where rank is by line and epoch alone; a quick look before a slow one."""
+        if len(self._ranked) < self.size:
+            return results
+        last = self._ranked[-1][0][1] if self._ranked else 0
+        return [result for result in results if result.seq <= last]
+
     def offer(self, result: Result, rank: float = 0.0) -> None:
         """Takes the result if it is among the smallest; equal ranks go by line and epoch."""
         ranked = self._ranked
@@ -52,6 +61,13 @@ class Shortlist:
         if len(ranked) < self.size or key < ranked[-1][0]:
             insort(ranked, (key, _example(result)), key=_key)
             del ranked[self.size :]
+
+    @property
+    def worst_rank(self) -> float:
+        """No result of a larger rank is taken any more; infinity while there is room."""
+        if len(self._ranked) < self.size:
+            return math.inf
+        return self._ranked[-1][0][0] if self._ranked else -math.inf
 
     def merge(self, other: Shortlist) -> None:
         """Takes the smallest of both."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,18 @@ if TYPE_CHECKING:  # reports need no configuration models at run time, and those
 
 __all__ = ["GateResult", "check_gate_names", "evaluate_gates", "metric_names", "metric_value"]
 
-_SCORE_FIELDS = ("mean", "mean_failures_as_wrong", "passed", "n", "answers", "unscored", "std", "ci95.0", "ci95.1")
+_SCORE_FIELDS = (
+    "mean",
+    "mean_failures_as_wrong",
+    "passed",
+    "n",
+    "answers",
+    "unscored",
+    "std",
+    "ci95.0",
+    "ci95.1",
+    "corpus",
+)
 _TIME_FIELDS = ("p50", "p90", "p95", "p99", "max", "mean", "n")
 _METRICS = (
     "failed.share",
@@ -57,7 +69,9 @@ def metric_names(scorers: Sequence[str]) -> list[str]:
 def check_gate_names(gates: Sequence[Gate], scorers: Sequence[str]) -> None:
     """ConfigError with all gates whose metric a run with these scorers does not have."""
     known = metric_names(scorers)
-    faults = [_unknown(gate.metric, known) for gate in gates if gate.metric not in known]
+    faults = [
+        _unknown(gate.metric, known) for gate in gates if gate.metric not in known and not _is_pass_at(gate, scorers)
+    ]
     if faults:
         raise ConfigError("\n\n".join(faults), hint=f"metrics are: {', '.join(known)}")
 
@@ -82,6 +96,12 @@ def metric_value(document: Mapping[str, Any], metric: str) -> float | None:
     path = metric.split(".")
     value = _at(document["scores"] if path[0] in document["scores"] else document, path)
     return value if isinstance(value, int | float) else None
+
+
+def _is_pass_at(gate: Gate, scorers: Sequence[str]) -> bool:
+    """`NAME.pass_at_k.5` and `NAME.pass_hat_k.5`: which k there are is a matter of the configuration."""
+    name, _, figure = gate.metric.rpartition(".pass_")
+    return name in scorers and re.fullmatch(r"(at|hat)_k\.[1-9][0-9]*", figure) is not None
 
 
 def _at(value: Any, path: Sequence[str]) -> Any:

@@ -54,6 +54,14 @@ class Sketch:
         if len(pending) >= _PENDING:
             self._fold()
 
+    def add_all(self, values: list[float]) -> None:
+        """Takes many values; the same as one by one."""
+        if not all([0.0 <= value <= _LARGEST for value in values]):  # noqa: C419 - a list is faster than a generator
+            raise ValueError(f"a sketch holds numbers from 0 to {_LARGEST:g}")
+        self._pending += values
+        if len(self._pending) >= _PENDING:
+            self._fold()
+
     def merge(self, other: Sketch) -> None:
         """Takes all values that the other has seen; ValueError where its alpha differs."""
         if other.alpha != self.alpha:

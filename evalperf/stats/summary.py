@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evalperf.stats.contrasts import Contrast
+from evalperf.stats.endpoints import EndpointSummary
 from evalperf.stats.examples import Example
+from evalperf.stats.scoresummary import ScoreSummary
 from evalperf.stats.sketch import Sketch
-from evalperf.stats.tally import ScoreSummary
 
-__all__ = ["GroupSummary", "Grouping", "Quantiles", "Retries", "Summary", "TokenUsage", "quantiles_of"]
+__all__ = ["Clustering", "GroupSummary", "Grouping", "Quantiles", "Retries", "Summary", "TokenUsage", "quantiles_of"]
 
 
 class Quantiles(Struct, frozen=True, kw_only=True):
@@ -53,6 +55,18 @@ class GroupSummary(Struct, frozen=True, kw_only=True):
     total: int
     failed: int
     scores: dict[str, ScoreSummary]
+    against_rest: dict[str, Contrast | None]
+    """By scorer, how it differs from the cases that are not in it; None where that can't be said."""
+
+
+class Clustering(Struct, frozen=True, kw_only=True):
+    """The field whose equal values mark cases that are not independent."""
+
+    field: str
+    results: int
+    """Results that have it."""
+    problem: str | None
+    """Why cases are taken as independent all the same: no result has the field, or nearly all differ in it."""
 
 
 class Grouping(Struct, frozen=True, kw_only=True):
@@ -73,6 +87,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     failures: dict[str, int]
     """By kind, the most frequent first."""
     scores: dict[str, ScoreSummary]
+    clustering: Clustering | None
+    """None where no cluster field is configured."""
     latency_s: Quantiles
     """The endpoint's own time in the last attempt of each case that it answered, and of each that timed out (which
     counts with the time at which it was given up). Refusals, lost connections and cached answers are not in it."""
@@ -80,6 +96,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """How many of `latency_s.n` are timeouts: their true time is longer."""
     ttft_s: Quantiles
     queue_s: Quantiles
+    endpoints: dict[str, EndpointSummary]
+    """By name."""
     usage: TokenUsage | None
     """None where no endpoint counted."""
     cost_usd: float | None

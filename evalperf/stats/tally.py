@@ -1,4 +1,4 @@
-"""Scores of many cases folded into one table: a row per scorer.
+"""One scorer over many cases.
 
 Repetitions (epochs) of a case are not independent, so a case counts once: its epochs are averaged first, and intervals
 are taken over cases (Miller 2024, "Adding error bars to evals", section 3.1).
@@ -7,179 +7,98 @@ are taken over cases (Miller 2024, "Adding error bars to evals", section 3.1).
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import compress
 
-from msgspec import Struct
+from msgspec import UNSET
 
 from evalperf.records import Score
-from evalperf.stats.exact import Moments
-from evalperf.stats.intervals import Interval, IntervalKind, mean_interval
+from evalperf.stats.clusters import ClusterSums
+from evalperf.stats.corpus import CorpusCounts
+from evalperf.stats.epochs import ClosedCase, is_number
+from evalperf.stats.exact import SCALE, Moments, ratio
+from evalperf.stats.passk import PassCounts
+from evalperf.stats.spent import SpentTotals
 
-__all__ = ["Epoch", "ScoreSummary", "ScoreTable"]
-
-_LARGEST = sys.float_info.max
-"""Beyond it is infinity; a score that is no finite number is no score."""
-
-
-class ScoreSummary(Struct, frozen=True, kw_only=True):
-    """One scorer over all cases, or over one group of them."""
-
-    n: int
-    """Cases with a score (of several epochs: at least one)."""
-    mean: float | None
-    """Over the scored cases, each with its mean over epochs."""
-    ci95: Interval | None
-    """Of the mean; None below two cases."""
-    interval: IntervalKind | None
-    """How `ci95` was made: Wilson where every score is 0 or 1, else Student's t."""
-    std: float | None
-    """Sample standard deviation between cases."""
-    answers: int
-    """Scored answers; more than `n` where cases were repeated."""
-    passed: int | None
-    """Answers that count as right; None where the scorer has no such notion."""
-    unscored: int
-    """Answers on which this scorer had no say: in no mean, and never a 0."""
-    mean_failures_as_wrong: float | None
-    """The mean when each case that failed without a score counts as 0."""
+__all__ = ["Tally"]
 
 
-class Epoch(Struct, frozen=True):
-    """One epoch of a case, as far as scores go."""
-
-    scores: dict[str, Score]
-    failed: bool
-    groups: Sequence[str | None] = ()
-
-
-class _Tally:
+class Tally:
     """What is known of one scorer."""
 
-    __slots__ = ("answers", "answers_ok", "as_wrong", "judged", "moments", "n_with_failure", "passed")
+    __slots__ = (
+        "answers", "answers_ok", "as_wrong", "clusters", "corpus", "judged", "moments", "n_with_failure", "passed",
+        "passes", "spent",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.moments = Moments()
+        """Of the scored cases, each with its mean over epochs."""
         self.as_wrong = Moments()
+        """The same with failed epochs as 0; kept only where cases are repeated."""
+        self.clusters = ClusterSums()
+        self.passes = PassCounts()
+        self.corpus = CorpusCounts()
+        self.spent = SpentTotals()
         self.n_with_failure = 0
         self.answers = 0
         self.answers_ok = 0
         self.judged = 0
         self.passed = 0
 
-    def merge(self, other: _Tally) -> None:
-        self.moments.merge(other.moments)
-        self.as_wrong.merge(other.as_wrong)
-        self.n_with_failure += other.n_with_failure
-        self.answers += other.answers
-        self.answers_ok += other.answers_ok
-        self.judged += other.judged
-        self.passed += other.passed
-
-
-class ScoreTable:
-    """Counts and means per scorer; `epochs` says whether cases come whole (`add_case`) or as one result (`add`)."""
-
-    __slots__ = ("_repeated", "_tallies", "cases_failed", "failed", "ok")
-
-    def __init__(self, *, repeated: bool) -> None:
-        self._repeated = repeated
-        self._tallies: dict[str, _Tally] = {}
-        self.ok = 0
-        self.failed = 0
-        self.cases_failed = 0
-        """Cases of which at least one epoch failed."""
-
-    def add(self, scores: Mapping[str, Score], *, failed: bool) -> bool:
-        """Takes a case that was asked once; True if a scorer found the answer wrong."""
+    def add_scores(self, scores: list[Score], owners: Sequence[str | None] | None, *, failed: bool) -> None:
+        """Takes the scores of cases that were asked once; `owners` are their clusters."""
+        self.add_details(scores)
+        values = [score.value for score in scores]
+        verdicts = [score.passed for score in scores]
+        if None in values or not all(map(math.isfinite, values)):  # type: ignore[arg-type]  # None is looked for first
+            kept = list(map(is_number, values))
+            values, verdicts = list(compress(values, kept)), list(compress(verdicts, kept))
+            owners = None if owners is None else list(compress(owners, kept))
+        self.moments.add_all(values)  # type: ignore[arg-type]  # numbers, by now
+        self.answers += len(values)
         if failed:
-            self.failed += 1
-            self.cases_failed += 1
+            self.n_with_failure += len(values)
         else:
-            self.ok += 1
-        wrong = False
-        tallies = self._tallies
-        for name, score in scores.items():
-            tally = tallies.get(name)
-            if tally is None:
-                tally = tallies[name] = _Tally()
-            value, passed = score.value, score.passed
-            if value is None or not -_LARGEST <= value <= _LARGEST:
-                continue
-            tally.moments.add(value)
-            tally.answers += 1
-            if failed:
-                tally.n_with_failure += 1
-            else:
-                tally.answers_ok += 1
-            if passed is not None:
-                tally.judged += 1
-                if passed:
-                    tally.passed += 1
-                else:
-                    wrong = True
-        return wrong
+            self.answers_ok += len(values)
+        self.judged += len(values) - verdicts.count(None)
+        self.passed += verdicts.count(True)
+        if owners is not None:
+            for owner, value in zip(owners, values, strict=True):
+                self.clusters.add(owner, value)  # type: ignore[arg-type]
 
-    def add_case(self, epochs: Sequence[Epoch]) -> None:
-        """Takes a case with all its epochs; their order does not matter."""
-        failures = sum(epoch.failed for epoch in epochs)
-        self.failed += failures
-        self.ok += len(epochs) - failures
-        self.cases_failed += failures > 0
-        for name in {name for epoch in epochs for name in epoch.scores}:
-            self._add_scorer(name, epochs)
+    def add_details(self, scores: Iterable[Score]) -> None:
+        """Takes what scores say besides their value: counts for the corpus, and what they have cost."""
+        for score in scores:
+            if score.detail is not UNSET and "corpus" in score.detail and is_number(score.value):
+                self.corpus.add(score.detail["corpus"])
+            if score.spent is not UNSET:
+                self.spent.add(score.spent)
 
-    def _add_scorer(self, name: str, epochs: Sequence[Epoch]) -> None:
-        tally = self._tallies.setdefault(name, _Tally())
-        values: list[float] = []
-        failed_unscored = 0
-        for epoch in epochs:
-            score = epoch.scores.get(name)
-            if score is None or score.value is None or not -_LARGEST <= score.value <= _LARGEST:
-                failed_unscored += epoch.failed
-                continue
-            values.append(score.value)
-            tally.answers_ok += not epoch.failed
-            tally.judged += score.passed is not None
-            tally.passed += score.passed is True
-        if not values:
-            return
-        total = math.fsum(values)
-        tally.answers += len(values)
-        tally.moments.add(total / len(values))
-        tally.as_wrong.add(total / (len(values) + failed_unscored))
-        tally.n_with_failure += any(epoch.failed for epoch in epochs)
-
-    def merge(self, other: ScoreTable) -> None:
-        """Takes all cases that the other has seen."""
-        self.ok += other.ok
-        self.failed += other.failed
-        self.cases_failed += other.cases_failed
-        for name, tally in other._tallies.items():
-            self._tallies.setdefault(name, _Tally()).merge(tally)
-
-    def copy(self) -> ScoreTable:
-        """An equal table with a life of its own."""
-        table = ScoreTable(repeated=self._repeated)
-        table.merge(self)
-        return table
-
-    def summary(self, order: Iterable[str] = ()) -> dict[str, ScoreSummary]:
-        """Each scorer's numbers: those in `order` first (also those that never scored), then others by name."""
-        names = dict.fromkeys([*order, *sorted(self._tallies)])
-        return {name: self._summarise(self._tallies.get(name) or _Tally()) for name in names}
-
-    def _summarise(self, tally: _Tally) -> ScoreSummary:
-        interval = mean_interval(tally.moments)
-        as_wrong = tally.as_wrong if self._repeated else tally.moments
-        return ScoreSummary(
-            n=tally.moments.n,
-            mean=tally.moments.mean(),
-            ci95=interval[0] if interval else None,
-            interval=interval[1] if interval else None,
-            std=tally.moments.std(),
-            answers=tally.answers,
-            passed=tally.passed if tally.judged else None,
-            unscored=self.ok - tally.answers_ok,
-            mean_failures_as_wrong=as_wrong.mean(extra_zeros=self.cases_failed - tally.n_with_failure),
+    def add_cases(self, name: str, cases: Sequence[ClosedCase], *, clustered: bool) -> None:
+        """Takes cases with all their epochs; `name` is that of the scorer."""
+        seen = [(case, scores) for case in cases if (scores := case.scores.get(name)) is not None and scores.answers]
+        means = [ratio(scores.total, SCALE * scores.answers) for _, scores in seen]
+        self.moments.add_all(means)
+        self.as_wrong.add_all(
+            [
+                mean if case.failed == scores.failed_scored else ratio(scores.total, SCALE * scores.tries(case.failed))
+                for mean, (case, scores) in zip(means, seen, strict=True)
+            ]
         )
+        for (case, scores), mean in zip(seen, means, strict=True):
+            self.n_with_failure += case.failed > 0
+            self.answers += scores.answers
+            self.answers_ok += scores.answers - scores.failed_scored
+            self.judged += scores.judged
+            self.passed += scores.passed
+            self.passes.add(scores.judged, scores.passed)
+            if clustered:
+                self.clusters.add(case.cluster, mean)
+
+    def merge(self, other: Tally) -> None:
+        """Takes all that the other has seen."""
+        for name in ("moments", "as_wrong", "clusters", "passes", "corpus", "spent"):
+            getattr(self, name).merge(getattr(other, name))
+        for name in ("n_with_failure", "answers", "answers_ok", "judged", "passed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))

@@ -83,7 +83,11 @@ def test_every_metric_of_a_gate_is_a_place_in_the_document(make_report):
     """Only `usage` may be missing as a whole."""
     document = make_report().document
     unmeasured = {name for name in metric_names(["exact"]) if metric_value(document, name) is None}
-    assert unmeasured == {"cost_usd", *(f"ttft_s.{field}" for field in ("p50", "p90", "p95", "p99", "max", "mean"))}
+    assert unmeasured == {
+        "cost_usd",
+        "exact.corpus",
+        *(f"ttft_s.{field}" for field in ("p50", "p90", "p95", "p99", "max", "mean")),
+    }
     assert "failed.share" in _METRICS
 
 

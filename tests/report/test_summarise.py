@@ -128,6 +128,17 @@ async def test_groups_by_a_field_of_the_cases(make_run):
     assert [(group["value"], group["total"]) for group in by["groups"]] == [("odd", 3), ("even", 2), (None, 1)]
 
 
+async def test_the_section_statistics_decides_how_numbers_are_read(make_run):
+    """As the run's own run.json has it, so that a later report says the same."""
+    config = {**CONFIG, "statistics": {"cluster_by": "task", "interval": "t", "pass_at": [1]}}
+    document = summarise_run(await make_run(config=config)).document
+    exact = document["scores"]["exact"]
+    assert (exact["interval"], exact["clusters"]["n"]) == ("clustered", 2)
+    assert document["clustering"] == {"field": "task", "results": 5, "problem": None}
+    by_t = summarise_run(await make_run("20261121-000000-t-0000", config={**CONFIG, "statistics": {"interval": "t"}}))
+    assert by_t.document["scores"]["exact"]["interval"] == "t"
+
+
 async def test_rows_of_the_list_come_from_the_saved_summary(make_run):
     directory = await make_run()
     assert (run_row(directory).status, run_row(directory).mean) == ("complete", None)

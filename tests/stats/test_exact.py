@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalperf.stats.exact import ExactSum, Moments
+from evalperf.stats.exact import SCALE, ExactSum, Moments, scaled
 
 numbers = st.floats(-1e300, 1e300, allow_nan=False)
 scores = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(-1e6, 1e6, allow_nan=False))
@@ -65,6 +65,47 @@ def test_a_small_spread_on_a_large_mean_is_kept():
     for value in (1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16):
         moments.add(value)
     assert moments.std() == math.sqrt(30)
+
+
+@given(st.lists(scores, min_size=3, max_size=40).filter(lambda values: statistics.pstdev(values) > 1e-9))
+def test_skewness_is_that_of_the_exact_moments(values):
+    exact = list(map(Fraction, values))
+    mean = sum(exact) / len(exact)
+    second, third = (sum((value - mean) ** power for value in exact) / len(exact) for power in (2, 3))
+    assert moments_of(values).skewness() == pytest.approx(float(third) / float(second) ** 1.5, rel=1e-9, abs=1e-12)
+
+
+def test_equal_values_lean_nowhere():
+    assert moments_of([0.3] * 5).skewness() is None
+    assert moments_of([0.0, 1.0]).skewness() == 0.0
+
+
+@given(st.lists(st.one_of(scores, st.floats(-1e300, 1e300, allow_nan=False)), max_size=40), st.integers(0, 40))
+def test_all_at_once_merged_and_taken_out_again_are_the_same(values, at):
+    """Also for values so small or so large that they are no multiple of 2⁻¹²⁸."""
+    left, right = moments_of(values[:at]), Moments()
+    right.add_all(values[at:])
+    whole = moments_of(values)
+    merged = moments_of(values[:at])
+    merged.merge(right)
+    assert figures(merged) == figures(whole)
+    assert figures(whole.without(right)) == figures(left)
+
+
+def moments_of(values):
+    moments = Moments()
+    for value in values:
+        moments.add(value)
+    return moments
+
+
+def figures(moments):
+    return moments.n, moments.binary, moments.total, moments.mean()
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_units_are_exact(value):
+    assert Fraction(scaled(value)) / SCALE == Fraction(value)
 
 
 def test_no_values_have_no_mean_and_one_has_no_spread():

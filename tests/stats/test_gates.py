@@ -56,6 +56,15 @@ def test_what_was_not_measured_is_not_held():
     assert (gate.value, gate.held, gate.reason) == (None, False, "not measured")
 
 
+def test_any_k_of_pass_at_k_is_a_metric():
+    """Which k there are is a matter of the configuration; a k that was not asked for is not measured."""
+    document = {**DOCUMENT, "scores": {"code": {"mean": 0.3, "pass_at_k": {"5": 0.6}, "pass_hat_k": {"5": 0.1}}}}
+    gates = [Gate(metric=f"code.pass_{kind}_k.{k}", min=0.5) for kind, k in (("at", 5), ("hat", 5), ("at", 7))]
+    assert [gate.reason for gate in evaluate_gates(document, gates)] == [None, "below 0.5", "not measured"]
+    with pytest.raises(ConfigError, match="no metric"):
+        check_gate_names([Gate(metric="code.pass_at_k.x", min=0.5)], ["code"])
+
+
 def test_nothing_done_has_no_failure_share():
     empty = {"cases": {"ok": 0, "failed": 0}, "scores": {}}
     assert metric_value(empty, "failed.share") is None

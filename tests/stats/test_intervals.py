@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalperf.stats.distributions import regularised_beta, t_quantile
 from evalperf.stats.exact import Moments
-from evalperf.stats.intervals import mean_interval, regularised_beta, t_interval, t_quantile, wilson_interval
+from evalperf.stats.intervals import abc_interval, mean_interval, t_interval, wilson_interval
 
 scipy_stats = pytest.importorskip("scipy.stats")
 scipy_special = pytest.importorskip("scipy.special")
@@ -96,6 +98,62 @@ def test_t_interval_is_that_of_scipy(values):
 
 def test_zeros_and_ones_get_wilson():
     assert mean_interval(moments_of([1.0] * 8 + [0.0] * 2)) == (pytest.approx((0.490162, 0.943318), abs=1e-6), "wilson")
+
+
+def test_values_that_lean_to_one_side_get_the_bootstrap():
+    """Nine right and one at 0.2: skewness -2.7."""
+    moments = moments_of([1.0] * 9 + [0.2])
+    interval, kind = mean_interval(moments)
+    assert (kind, interval) == ("bootstrap", abc_interval(moments))
+    assert mean_interval(moments, "t")[1] == "t"
+
+
+def test_the_rule_may_be_overruled():
+    binary = moments_of([1.0] * 8 + [0.0] * 2)
+    assert [mean_interval(binary, rule)[1] for rule in ("auto", "t", "bootstrap")] == ["wilson", "t", "bootstrap"]
+
+
+def test_abc_is_the_formula_of_the_paper():
+    values = [0.1, 0.15, 0.2, 0.22, 0.3, 0.35, 0.5, 0.9, 2.4, 5.0]
+    skewness, n = float(scipy_stats.skew(values)), len(values)
+    a, t, error = skewness / (6 * n**0.5), scipy_stats.t.ppf(0.975, n - 1), scipy_stats.sem(values)
+    ends = [sum(values) / n + error * (a + z) / (1 - a * (a + z)) ** 2 for z in (-t, t)]
+    assert abc_interval(moments_of(values)) == pytest.approx(tuple(ends), rel=1e-9)
+
+
+def test_abc_without_skewness_is_t():
+    moments = moments_of([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert abc_interval(moments) == pytest.approx(t_interval(moments.mean(), moments.std(), moments.n))
+
+
+def test_abc_is_the_bca_bootstrap_without_its_draws():
+    """Of 300 lognormal values, by scipy's resampling; the draws alone move its ends by a percent of the width."""
+    values = [math.exp(scipy_stats.norm.ppf((at + 0.5) / 300)) for at in range(300)]
+    theirs = scipy_stats.bootstrap((values,), lambda x, axis: x.mean(axis), method="BCa", rng=1).confidence_interval
+    width = theirs.high - theirs.low
+    assert abc_interval(moments_of(values)) == pytest.approx((theirs.low, theirs.high), abs=0.04 * width)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=60), st.floats(0, 1))
+def test_abc_has_ends_in_order_for_any_values(values, outlier):
+    low, high = abc_interval(moments_of([*values, outlier]))
+    assert low <= moments_of([*values, outlier]).mean() <= high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [30, 100])
+def test_the_rule_covers_better_than_t_alone(n):
+    """Scores of 1 in most cases and anything below in the others: t misses at one end, the rule less."""
+    generator = random.Random(1)
+    truth, trials = 0.85 + 0.15 * 0.4, 4000
+    held = {"auto": 0, "t": 0}
+    for _ in range(trials):
+        moments = moments_of([1.0 if generator.random() < 0.85 else generator.random() * 0.8 for _ in range(n)])
+        for rule in held:
+            (low, high), _ = mean_interval(moments, rule)
+            held[rule] += low <= truth <= high
+    assert held["auto"] / trials > held["t"] / trials
+    assert held["auto"] / trials == pytest.approx(0.95, abs=0.015)
 
 
 def test_other_scores_get_t():

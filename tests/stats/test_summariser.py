@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from evalperf.errors import ConfigError
-from evalperf.records import Score, Usage
-from evalperf.stats import Summariser
+from evalperf.records import Score, Spent, Usage
+from evalperf.report import RENDERERS, Report, RunFacts, RunHeader, build_document
+from evalperf.stats import Summariser, clusters
 
 KINDS = ["timeout", "connection", "scorer"]
 FIELDS = {
@@ -35,6 +37,72 @@ def folded(results, **options):
 
 def encoded(summariser):
     return msgspec.json.encode(summariser.summary())
+
+
+SPENT = st.builds(
+    Spent,
+    calls=st.integers(0, 3),
+    cached=st.integers(0, 2),
+    latency_s=st.one_of(st.none(), st.floats(0, 9)),
+    usage=st.one_of(st.none(), st.builds(Usage, st.integers(0, 99), st.integers(0, 9))),
+    cost_usd=st.one_of(st.none(), st.floats(0, 1)),
+)
+SCORE = st.builds(
+    Score,
+    value=st.one_of(st.none(), st.sampled_from([0.0, 1.0]), st.floats(-1e6, 1e6)),
+    passed=st.one_of(st.none(), st.booleans()),
+    spent=st.one_of(st.just(UNSET), SPENT),
+    detail=st.one_of(
+        st.just(UNSET),
+        st.builds(
+            lambda counts: {"corpus": {"metric": "chrf", "counts": counts}},
+            st.lists(st.integers(0, 9), min_size=3, max_size=3),
+        ),
+    ),
+)
+ROW = st.fixed_dictionaries(
+    {
+        **FIELDS,
+        "value": st.just(None),
+        "scores": st.dictionaries(st.sampled_from(["a", "b", "c"]), SCORE, max_size=3),
+        "endpoint": st.sampled_from(["x", "y", None]),
+        "metadata": st.fixed_dictionaries(
+            {"kind": st.sampled_from(["a", "b"]), "doc": st.sampled_from(["1", "2", "3", None])}
+        ),
+    }
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(ROW, max_size=30),
+    st.fixed_dictionaries(
+        {
+            "epochs": st.integers(1, 3),
+            "by": st.sampled_from([None, "endpoint", "kind"]),
+            "cluster_by": st.sampled_from([None, "doc"]),
+            "interval": st.sampled_from(["auto", "bootstrap"]),
+        }
+    ),
+    st.integers(1, 4),
+    st.randoms(),
+)
+def test_every_part_of_the_document_is_the_same_for_any_order_and_split(make_result, rows, options, parts, shuffler):
+    epochs = options["epochs"]
+    results = [make_result(1 + at // epochs, epoch=1 + at % epochs, **row) for at, row in enumerate(rows)]
+    results.append(make_result(99, metadata={"kind": "a"}))
+    shuffled = results[:]
+    shuffler.shuffle(shuffled)
+    merged = Summariser(scorers=["a"], **options)
+    for part in range(parts):
+        merged.merge(folded(shuffled[part::parts], scorers=["a"], **options))
+    assert document_of(merged) == document_of(folded(results, scorers=["a"], **options))
+
+
+def document_of(summariser):
+    header = RunHeader(id="r", dir="r", name="r")
+    document = build_document(msgspec.to_builtins(summariser.summary()), header, RunFacts())
+    return b"".join(render(Report(document=document)) for render in RENDERERS.values())
 
 
 @settings(max_examples=60)
@@ -125,8 +193,8 @@ def test_a_case_leaves_memory_with_its_last_epoch(make_result):
         summariser.add(make_result(seq, epoch=2, value=1.0))
         summariser.add(make_result(seq, epoch=1, value=1.0))
     summariser.add(make_result(9, epoch=1, value=0.0))
-    assert list(summariser._scores._open) == [9]
     assert summariser.summary().scores["exact"].n == 5
+    assert summariser._scores.table.open_cases == 1, "a look at the numbers closes nothing"
 
 
 def test_latency_is_of_what_the_endpoint_served(make_result):
@@ -216,13 +284,83 @@ def test_a_field_that_nobody_has_is_an_error_with_a_suggestion(make_result):
     assert caught.value.hint == 'did you mean "category"?'
 
 
+def test_groups_are_set_against_the_rest(make_result):
+    """Of 40 in a group 36 are right, of the 40 others 20."""
+    results = [
+        make_result(
+            seq, value=float(seq % 10 != 0 if seq <= 40 else seq % 2), metadata={"task": "a" if seq <= 40 else "b"}
+        )
+        for seq in range(1, 81)
+    ]
+    a, b = folded(results, by="task").summary().by.groups
+    apart = a.against_rest["exact"]
+    assert (a.value, apart.difference, apart.test) == ("a", 0.4, "z")
+    assert b.against_rest["exact"].difference == -0.4
+    assert apart.ci95[0] > 0 > b.against_rest["exact"].ci95[1]
+    assert apart.q == apart.p < 0.001, "two groups are one question asked twice, and both p are small"
+
+
+def test_groups_that_share_cases_are_set_against_nothing(make_result):
+    """The epochs of the first case went to two endpoints, so neither is independent of the rest."""
+    results = [
+        make_result(seq, epoch=epoch, value=float(seq % 2), endpoint="b" if (seq, epoch) == (1, 2) else "acd"[seq % 3])
+        for seq in range(1, 13)
+        for epoch in (1, 2)
+    ]
+    groups = {group.value: group for group in folded(results, by="endpoint", epochs=2).summary().by.groups}
+    assert groups["b"].against_rest == {"exact": None}
+    assert groups["c"].against_rest == {"exact": None}, "case 1 is in it"
+    assert groups["a"].against_rest["exact"] is not None
+
+
+def test_clusters_make_the_interval_honest(make_result):
+    """Ten documents of ten questions each; all of a document are right or all are wrong."""
+    results = [make_result(seq, value=float(seq // 10 % 2), metadata={"doc": f"d{seq // 10}"}) for seq in range(100)]
+    alone = folded(results).summary().scores["exact"]
+    found = folded(results, cluster_by="doc").summary()
+    exact = found.scores["exact"]
+    assert (found.clustering.field, found.clustering.results, found.clustering.problem) == ("doc", 100, None)
+    assert (alone.interval, exact.interval) == ("wilson", "clustered")
+    assert (exact.mean, exact.clusters.n, exact.clusters.few) == (alone.mean, 10, False)
+    assert exact.clusters.design_effect == pytest.approx(11, rel=1e-9), "99 / 9: a hundred cases say as much as nine"
+    assert exact.ci95[1] - exact.ci95[0] > 3 * (alone.ci95[1] - alone.ci95[0])
+
+
+def test_clusters_and_epochs_go_together(make_result):
+    results = [
+        make_result(seq, epoch=epoch, value=float((seq // 5 + epoch) % 2), metadata={"doc": seq // 5})
+        for seq in range(20)
+        for epoch in (1, 2, 3)
+    ]
+    exact = folded(results, epochs=3, cluster_by="doc").summary().scores["exact"]
+    assert (exact.n, exact.answers, exact.clusters.n, exact.clusters.few) == (20, 60, 4, True)
+
+
+def test_a_cluster_field_that_nobody_has_changes_nothing_and_is_told(make_result):
+    """A run is paid for: its report does not fail for a name."""
+    results = [make_result(seq, value=float(seq % 2), metadata={"document": seq}) for seq in range(10)]
+    found = folded(results, cluster_by="documnt").summary()
+    assert found.clustering.results == 0
+    assert found.clustering.problem == 'no result has a field "documnt" (did you mean "document"?)'
+    assert found.scores["exact"] == folded(results).summary().scores["exact"]
+
+
+def test_a_cluster_field_that_differs_in_every_case_changes_nothing_either(make_result, monkeypatch):
+    monkeypatch.setattr(clusters, "MAX_CLUSTERS", 8)
+    results = [make_result(seq, value=float(seq % 2), metadata={"n": seq}) for seq in range(10)]
+    found = folded(results, cluster_by="n").summary()
+    assert found.clustering.problem.endswith('values of "n"')
+    assert found.scores["exact"] == folded(results).summary().scores["exact"]
+
+
 def test_too_many_groups_are_an_error(make_result):
     summariser = Summariser(by="n")
     results = [make_result(seq, metadata={"n": seq}) for seq in range(10_001)]
     for result in results[:-1]:
         summariser.add(result)
+    summariser.summary()
     with pytest.raises(ConfigError, match="10,000 groups"):
-        summariser.add(results[-1])
+        folded(results, by="n").summary()
 
 
 def test_different_folds_do_not_merge():
