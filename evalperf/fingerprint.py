@@ -10,7 +10,7 @@ import orjson
 from evalperf.cases import Survey
 from evalperf.config.model import RunConfig
 from evalperf.errors import ConfigError
-from evalperf.pipeline.caller import what_answers
+from evalperf.pipeline.deciding import what_answers
 from evalperf.results import RunInfo
 
 __all__ = ["check_same", "fingerprint"]

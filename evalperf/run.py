@@ -10,15 +10,16 @@ import asyncio
 import resource
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from pathlib import Path
 from typing import TextIO
 
 from msgspec import Struct
 
 from evalperf import clock
 from evalperf.cases import Survey, read_batches, survey
-from evalperf.config.load import LoadedConfig
+from evalperf.config.load import LoadedConfig, cache_dir, state_dir
 from evalperf.config.model import RunConfig
 from evalperf.dashboard import Mode, open_progress
 from evalperf.directory import open_directory
@@ -26,11 +27,13 @@ from evalperf.engines import LocalEngine
 from evalperf.errors import ConfigError, EvalperfError, InputError
 from evalperf.events import Bus, Noticed, RunFinished, RunStarted
 from evalperf.interrupt import Interrupt, interruptible
+from evalperf.learned import known_limits, remember_limits
 from evalperf.pipeline.assemble import Parts, open_parts
 from evalperf.records import Case
 from evalperf.report import Report, RunFacts, RunStatus
 from evalperf.results import Rejected, RejectedLine, RunDirectory, RunInfo, Store, StoreOptions, open_store
 from evalperf.sizing import BATCH_BYTES, batch_size, count_workers
+from evalperf.spent import open_budget
 from evalperf.stats import check_gate_names
 from evalperf.summarise import save_summary, summarise_run
 
@@ -44,9 +47,11 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     """A run to continue: a path, an id, a unique prefix, or "" for the latest unfinished one of this name."""
     retry_failed: bool = False
     """Take failed cases of the resumed run again."""
+    cache: bool = True
+    """Whether caches are read and written, as far as the configuration has them."""
     progress: Mode = "none"
     environ: Mapping[str, str] = {}
-    """What the terminal's abilities are read from."""
+    """What the terminal's abilities and the folders for caches and state are read from."""
     stderr: TextIO | None = None
     """Where progress is shown; this process's own where absent."""
 
@@ -70,6 +75,8 @@ class _Session(Struct, frozen=True, kw_only=True):
     inputs: Survey
     parts: Parts
     workers: int
+    state_dir: Path
+    """Where what runs learn about endpoints is kept."""
 
     @property
     def config(self) -> RunConfig:
@@ -97,7 +104,8 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
     check_gate_names(config.gates, [scorer.name or scorer.type for scorer in config.scorers])
     inputs = await survey(config.cases, loaded.base_dir)
     workers = count_workers(config)
-    async with open_parts(config, loaded.base_dir, connections=workers) as parts:
+    caches = cache_dir(options.environ or None) if options.cache else None
+    async with open_parts(config, loaded.base_dir, connections=workers, cache_dir=caches) as parts:
         directory, info = open_directory(loaded, inputs, resume=options.resume, retry_failed=options.retry_failed)
         session = _Session(
             loaded=loaded,
@@ -107,6 +115,7 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
             inputs=inputs,
             parts=parts,
             workers=workers,
+            state_dir=state_dir(options.environ or None),
         )
         stderr = sys.stderr if options.stderr is None else options.stderr
         async with open_progress(options.progress, bus, environ=options.environ, stderr=stderr):
@@ -123,16 +132,20 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
 async def _work(session: _Session, bus: Bus) -> _Ended:
     """The cases that are not done yet, from the input to the files."""
     began_s, cpu_began_s = clock.now(), clock.cpu_s()
-    engine = LocalEngine(session.config, workers=session.workers)
     rejected = Rejected(session.directory)
     async with open_store(session.directory, session.info, _store_options(session), bus.emit) as store:
         bus.emit(_started(session, store))
+        engine = _engine(session, store, bus)
+        for notice in session.parts.notices:
+            bus.emit(Noticed(clock.now(), "warning", notice))
         error, interrupt = await _execute(session, engine, store, rejected, bus)
         status: RunStatus = "complete"
         if error is not None or interrupt.exit_code is not None:
             status = "interrupted" if error is None else "failed"
         else:
             await store.finish()
+        limited_by = max(engine.limited_by, key=engine.limited_by.__getitem__, default="server")
+        remember_limits(session.config, engine.router, limited_by, session.state_dir, _teller(bus))
     bus.emit(RunFinished(clock.now(), status))
     facts = RunFacts(
         status=status,
@@ -149,18 +162,34 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
     return _Ended(facts=facts, error=error, signal_code=interrupt.exit_code)
 
 
+def _engine(session: _Session, store: Store, bus: Bus) -> LocalEngine:
+    config, parts = session.config, session.parts
+    resumed = store.recovered.done > 0
+    return LocalEngine(
+        config,
+        parts,
+        workers=session.workers,
+        known_limits=known_limits(config, session.state_dir, _teller(bus)),
+        budget=open_budget(config, parts.models, session.directory, resumed=resumed),
+        emit=bus.emit,
+    )
+
+
+def _teller(bus: Bus) -> Callable[[str], None]:
+    def tell(text: str) -> None:
+        bus.emit(Noticed(clock.now(), "warning", text))
+
+    return tell
+
+
 async def _execute(
     session: _Session, engine: LocalEngine, store: Store, rejected: Rejected, bus: Bus
 ) -> tuple[EvalperfError | None, Interrupt]:
     """What ended the session early, if anything: an error as it was found, or a signal."""
-
-    def tell(text: str) -> None:
-        bus.emit(Noticed(clock.now(), "warning", text))
-
-    with interruptible(engine.feed.stop, tell) as interrupt:
+    with interruptible(engine.stop, _teller(bus)) as interrupt:
         try:
             async with aclosing(_batches(session, store, rejected)) as batches:
-                await engine.execute(batches, session.parts, store, bus.emit)
+                await engine.execute(batches, store)
         except EvalperfError as error:
             return error, interrupt
         except asyncio.CancelledError:

@@ -21,8 +21,16 @@ def count_workers(config: RunConfig) -> int:
     if concurrency.workers != "auto":
         return concurrency.workers
     machine = recommend(read_machine(), max_workers=concurrency.max_workers, min_workers=concurrency.min_workers)
-    computes = isinstance(config.provider, FunctionProvider | CommandProvider)
-    return machine.in_process if computes else machine.endpoint
+    if isinstance(config.provider, FunctionProvider) and config.provider.batch:
+        under_way = config.provider.max_batch_size * concurrency.max_concurrent_batches
+        return max(concurrency.min_workers, min(concurrency.max_workers, under_way))
+    if isinstance(config.provider, FunctionProvider | CommandProvider):
+        return machine.in_process
+    if not concurrency.adaptive:
+        return machine.endpoint
+    # the guess about the CPU is for a number that stays; one that is found while the run goes on sees the CPU itself
+    most = min(bound.workers for bound in machine.endpoint_bounds if bound.name != "cpu")
+    return max(most, concurrency.min_workers)
 
 
 def batch_size(config: RunConfig) -> int:

@@ -27,6 +27,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _folders_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test finds answers or limits that another one, or the developer, has left behind."""
+    user = tmp_path_factory.mktemp("user")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(user / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(user / "state"))
+
+
+@pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """A command sets up logging for its process; the next test must not see it."""
     loggers = [logging.getLogger(), logging.getLogger("evalperf")]

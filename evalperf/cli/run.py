@@ -82,6 +82,7 @@ Resume = Annotated[
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Try the failed cases of the resumed run again.", rich_help_panel=_RUN)
 ]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write caches.", rich_help_panel=_RUN)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; ask nothing.", rich_help_panel=_RUN)]
 ProgressOption = Annotated[
     Progress,
@@ -108,6 +109,7 @@ def run(
     output: Output = None,
     resume: Resume = None,
     retry_failed: RetryFailed = False,
+    no_cache: NoCache = False,
     dry_run: DryRun = False,
     progress: ProgressOption = "auto",
     json: Json = False,
@@ -130,7 +132,9 @@ def run(
         write(_plan(loaded, as_json=json))
         return
     progress = "none" if quiet and progress == "auto" else progress
-    raise typer.Exit(_execute(session, loaded, _options(resume, retry_failed, progress), as_json=json))
+    raise typer.Exit(
+        _execute(session, loaded, _options(resume, retry_failed, progress, cache=not no_cache), as_json=json)
+    )
 
 
 def _changes(endpoint: str | None, settings: list[str], **flags: Any) -> Iterator[str | Change]:
@@ -148,12 +152,17 @@ def _changes(endpoint: str | None, settings: list[str], **flags: Any) -> Iterato
             yield Override((sections.get(name, "cases"), "dir" if name == "output" else name), wanted, f"--{name}")
 
 
-def _options(resume: str | None, retry_failed: bool, progress: Progress) -> RunOptions:
+def _options(resume: str | None, retry_failed: bool, progress: Progress, *, cache: bool) -> RunOptions:
     from evalperf.config import environment
     from evalperf.run import RunOptions
 
     return RunOptions(
-        resume=resume, retry_failed=retry_failed, progress=progress, environ=environment(), stderr=sys.stderr
+        resume=resume,
+        retry_failed=retry_failed,
+        cache=cache,
+        progress=progress,
+        environ=environment(),
+        stderr=sys.stderr,
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from evalperf.errors import ConfigError
 if TYPE_CHECKING:
     from evalperf.config.model import RunConfig
 
-__all__ = ["LoadedConfig", "environment", "load_config"]
+__all__ = ["LoadedConfig", "cache_dir", "environment", "load_config", "state_dir"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,23 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
+def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """The user's folder for caches, by the XDG rules: `$XDG_CACHE_HOME/evalperf`, or `~/.cache/evalperf`."""
+    return _xdg_dir("XDG_CACHE_HOME", ".cache", environ)
+
+
+def state_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """The user's folder for what runs learn, by the XDG rules: `$XDG_STATE_HOME/evalperf`, or
+    `~/.local/state/evalperf`."""
+    return _xdg_dir("XDG_STATE_HOME", ".local/state", environ)
+
+
+def _xdg_dir(variable: str, otherwise: str, environ: Mapping[str, str] | None) -> Path:
+    """An XDG folder; a relative one does not count, as the rules have it."""
+    named = Path((os.environ if environ is None else environ).get(variable, ""))
+    return (named if named.is_absolute() else Path.home() / otherwise) / "evalperf"
+
+
 def load_config(
     path: Path, overrides: Sequence[str | Change] = (), environ: Mapping[str, str] | None = None
 ) -> LoadedConfig:
@@ -70,14 +87,22 @@ def load_config(
     config, more = _checked(tree, unset={problem.path for problem in problems})
     if config is None or problems:
         raise InvalidConfigError(render([*problems, *more], source, flags, Redactor(secrets)))
+    reached, proxies = _with_proxies(config, environ)
     return LoadedConfig(
-        config=config,
+        config=reached,
         path=path,
         base_dir=path.resolve().parent,
-        digest=_digest(config),
-        secrets=secrets,
+        digest=_digest(config),  # not of the way to the endpoints, which is this machine's
+        secrets=(*secrets, *proxies),
         raw=masked(raw),
     )
+
+
+def _with_proxies(config: RunConfig, environ: Mapping[str, str]) -> tuple[RunConfig, Iterator[str]]:
+    """The configuration with the proxies of the environment, and what of these is secret."""
+    from evalperf.config.proxies import proxy_secrets, with_proxies  # noqa: PLC0415 - it imports the sections
+
+    return with_proxies(config, environ), secrets_in(list(proxy_secrets(environ)))
 
 
 def _read(path: Path) -> Source:

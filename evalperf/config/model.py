@@ -10,8 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from evalperf.config.batches import BatchingConfig
+from evalperf.config.budget import BudgetConfig
+from evalperf.config.cache import CacheConfig
 from evalperf.config.providers import (
     AnswerProvider,
+    AnthropicProvider,
     CommandProvider,
     EndpointConfig,
     FunctionProvider,
@@ -21,11 +25,20 @@ from evalperf.config.providers import (
     SimulatorProvider,
     Timeouts,
 )
+from evalperf.config.resilience import (
+    BalancingConfig,
+    CircuitBreakerConfig,
+    HedgingConfig,
+    RateLimitingConfig,
+    RetryBudgetSize,
+)
 from evalperf.config.scorers import ScorerConfig
 from evalperf.config.section import Name, PositiveS, Section
+from evalperf.config.statistics import StatisticsConfig
 
 __all__ = [
     "AnswerProvider",
+    "AnthropicProvider",
     "CasesConfig",
     "CommandProvider",
     "ConcurrencyConfig",
@@ -116,7 +129,7 @@ class PromptConfig(Section):
         return self
 
 
-class ConcurrencyConfig(Section):
+class ConcurrencyConfig(BatchingConfig):
     """How many cases are worked on at once."""
 
     workers: Literal["auto"] | Annotated[int, Field(ge=1, le=100_000)] = "auto"
@@ -130,7 +143,10 @@ class ConcurrencyConfig(Section):
     queue_size: Annotated[int, Field(ge=1)] = 100
     """Cases read ahead of the workers, and results that may wait for the writer: at least a batch of each."""
     worker_timeout_s: PositiveS = 300
-    """A case that keeps its worker longer fails as a timeout."""
+    """A case that keeps its worker longer fails as a timeout; waits for rate limits are not counted."""
+    adaptive: bool = True
+    """Whether `auto` looks for the number of calls in flight that gives most, and 429s for the pace that gives none."""
+    rate_limiting: RateLimitingConfig = RateLimitingConfig()
 
     @model_validator(mode="after")
     def _ordered(self) -> ConcurrencyConfig:
@@ -149,6 +165,8 @@ class RetryConfig(Section):
     """Longest wait of our own choosing."""
     retry_after_max_s: Annotated[float, Field(ge=0)] = 120
     """A server that asks for a longer wait is not asked again."""
+    budget: RetryBudgetSize = 500
+    """What all retries of the run may spend: one costs 5, after a timeout 10; each first answer gives 1 back."""
 
 
 class OutputConfig(Section):
@@ -191,9 +209,24 @@ class RunConfig(Section):
     provider: ProviderConfig
     concurrency: ConcurrencyConfig = ConcurrencyConfig()
     retry: RetryConfig = RetryConfig()
+    circuit_breaker: CircuitBreakerConfig = CircuitBreakerConfig()
+    balancing: BalancingConfig = BalancingConfig()
+    cache: CacheConfig = CacheConfig()
+    hedging: HedgingConfig | None = None
+    """Copies of the last calls; needs a second endpoint."""
+    fallback: ProviderConfig | None = None
+    """Answers while no endpoint of `provider` does; its results are marked."""
+    budget: BudgetConfig = BudgetConfig()
     scorers: list[ScorerConfig] = []
+    statistics: StatisticsConfig = StatisticsConfig()
     output: OutputConfig = OutputConfig()
     gates: list[Gate] = []
+
+    @model_validator(mode="after")
+    def _hedges_elsewhere(self) -> RunConfig:
+        if self.hedging is not None and len(getattr(self.provider, "endpoints", ())) < 2:
+            raise ValueError('"hedging" copies calls to another endpoint, and there is only one')
+        return self
 
     @model_validator(mode="after")
     def _distinct_scorers(self) -> RunConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from evalperf.dashboard.snapshot import Happening
-from evalperf.events import CaseRetried, Noticed
+from evalperf.events import BreakerChanged, CaseRetried, Noticed
 from evalperf.records import Failure, Result
 
 __all__ = ["Happenings"]
@@ -39,6 +39,13 @@ class Happenings:
         key = ("failed", failure.kind, result.endpoint or "")
         if not self._counted(key, at_s):
             self._add(key, at_s, f"{_words(failure.kind)}: {failure.message[:300]} ({result.id[:80]})")
+
+    def breaker_changed(self, event: BreakerChanged) -> None:
+        """Grouped by endpoint and new state."""
+        key = ("breaker", event.endpoint, event.after)
+        if not self._counted(key, event.at_s):
+            how_long = "" if event.open_s is None else f" for {event.open_s:.0f} s"
+            self._add(key, event.at_s, f"{event.endpoint} {_words(event.after)}{how_long}: {event.reason[:200]}")
 
     def noticed(self, event: Noticed) -> None:
         """Grouped by the message."""

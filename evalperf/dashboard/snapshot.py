@@ -43,6 +43,14 @@ class EndpointNumbers(Struct, frozen=True):
     rate_limited: int
     """Attempts that it sent away with 429."""
     p95_s: float | None
+    in_flight: int | None = None
+    """Calls on the wire at the last sample; None where calls are not made."""
+    limit: int | None = None
+    """Calls that may be."""
+    requests_per_s: float | None = None
+    """The pace that is kept, where there is one."""
+    breaker: str = "closed"
+    """closed, open or half_open."""
 
 
 class MachineNumbers(Struct, frozen=True):

@@ -9,9 +9,11 @@ from typing import Any
 
 from evalperf.dashboard.eta import WINDOW_S, Eta, Second, estimate
 from evalperf.dashboard.happenings import Happenings
-from evalperf.dashboard.histogram import BUCKETS, bucket_of, quantile_s
+from evalperf.dashboard.histogram import BUCKETS, bucket_of
 from evalperf.dashboard.snapshot import EndpointNumbers, MachineNumbers, ScorerNumbers, Snapshot, Wait
+from evalperf.dashboard.tallies import EndpointTally, ScorerTally
 from evalperf.events import (
+    BreakerChanged,
     CaseFinished,
     CaseRetried,
     CaseStarted,
@@ -26,38 +28,6 @@ from evalperf.events import (
 from evalperf.records import Result
 
 __all__ = ["DashboardState"]
-
-
-class _Endpoint:
-    __slots__ = ("answered", "failed", "latency", "rate_limited", "retried")
-
-    def __init__(self) -> None:
-        self.answered = 0
-        self.failed = 0
-        self.retried = 0
-        self.rate_limited = 0
-        self.latency = [0] * BUCKETS
-
-    def numbers(self, name: str) -> EndpointNumbers:
-        attempts = self.answered + self.retried
-        errors = self.failed + self.retried
-        error_share = errors / attempts if attempts else 0.0
-        return EndpointNumbers(name, self.answered, error_share, self.rate_limited, quantile_s(self.latency, 0.95))
-
-
-class _Scorer:
-    __slots__ = ("n", "squares", "total")
-
-    def __init__(self) -> None:
-        self.n = 0
-        self.total = 0.0
-        self.squares = 0.0
-
-    def numbers(self, name: str) -> ScorerNumbers:
-        mean = self.total / self.n
-        spread = self.squares - self.total * mean
-        variance = spread / (self.n - 1) if self.n > 1 and spread > 1e-12 * self.squares else 0.0
-        return ScorerNumbers(name, self.n, mean, variance)
 
 
 class DashboardState:
@@ -78,8 +48,8 @@ class DashboardState:
         self._tokens_known = False
         self._cost_usd: float | None = None
         self._ttft = [0] * BUCKETS
-        self._endpoints: dict[str | None, _Endpoint] = {}
-        self._scorers: dict[str, _Scorer] = {}
+        self._endpoints: dict[str | None, EndpointTally] = {}
+        self._scorers: dict[str, ScorerTally] = {}
         self._failures: Counter[str] = Counter()
         self._retries: Counter[str] = Counter()
         self._waits: dict[str, Wait] = {}
@@ -95,6 +65,7 @@ class DashboardState:
             CaseStarted: self._on_case_started,
             CaseRetried: self._on_case_retried,
             Throttled: self._on_throttled,
+            BreakerChanged: self._on_breaker_changed,
             CaseFinished: self._on_case_finished,
             InputEnded: self._on_input_ended,
             Sampled: self._on_sampled,
@@ -129,7 +100,7 @@ class DashboardState:
         for name, score in result.scores.items():
             value = score.value
             if value is not None:
-                numbers = self._scorers.get(name) or self._scorers.setdefault(name, _Scorer())
+                numbers = self._scorers.get(name) or self._scorers.setdefault(name, ScorerTally())
                 numbers.n += 1
                 numbers.total += value
                 numbers.squares += value * value
@@ -142,7 +113,7 @@ class DashboardState:
         if result.cost_usd is not None:
             self._cost_usd = result.cost_usd + (self._cost_usd or 0.0)
 
-    def _count_failure(self, at_s: float, result: Result, endpoint: _Endpoint) -> None:
+    def _count_failure(self, at_s: float, result: Result, endpoint: EndpointTally) -> None:
         failure = result.failure
         assert failure is not None  # noqa: S101 - checked by the caller
         self._failed += 1
@@ -164,8 +135,11 @@ class DashboardState:
         before = self._waits.get(event.reason, Wait(0, 0.0))
         self._waits[event.reason] = Wait(before.count + 1, before.total_s + event.wait_s)
 
-    def _endpoint(self, name: str | None) -> _Endpoint:
-        return self._endpoints.get(name) or self._endpoints.setdefault(name, _Endpoint())
+    def _on_breaker_changed(self, event: BreakerChanged) -> None:
+        self._happenings.breaker_changed(event)
+
+    def _endpoint(self, name: str | None) -> EndpointTally:
+        return self._endpoints.get(name) or self._endpoints.setdefault(name, EndpointTally())
 
     # the run ---------------------------------------------------------------------------------------------------------
 
@@ -234,7 +208,7 @@ class DashboardState:
             retries=dict(self._retries.most_common()),
             waits=dict(self._waits),
             scorers=self._scorer_numbers(),
-            endpoints=tuple(e.numbers(name) for name, e in self._endpoints.items() if name is not None),
+            endpoints=self._endpoint_numbers(),
             input_tokens=self._input_tokens if self._tokens_known else None,
             output_tokens=self._output_tokens if self._tokens_known else None,
             cost_usd=self._cost_usd,
@@ -277,6 +251,12 @@ class DashboardState:
         known = () if self._run is None else self._run.scorers
         names = [name for name in known if name in self._scorers] + [n for n in self._scorers if n not in known]
         return tuple(self._scorers[name].numbers(name) for name in names)
+
+    def _endpoint_numbers(self) -> tuple[EndpointNumbers, ...]:
+        """Those that have answered, or that a sample has shown."""
+        samples = {} if self._sample is None else {one.name: one for one in self._sample.endpoints}
+        names = [*samples, *(name for name in self._endpoints if name is not None and name not in samples)]
+        return tuple((self._endpoints.get(name) or EndpointTally()).numbers(name, samples.get(name)) for name in names)
 
     def _machine(self, sample: Sampled) -> MachineNumbers:
         return MachineNumbers(

@@ -11,11 +11,11 @@ from evalperf.dashboard.snapshot import EndpointNumbers, Happening, Snapshot
 
 __all__ = ["endpoints", "events", "limits", "load_line", "machine", "trouble", "trouble_line"]
 
-LABEL_STYLES = {"retry": WARM, "failed": BAD, "warning": BAD}
+LABEL_STYLES = {"retry": WARM, "failed": BAD, "warning": BAD, "breaker": WARM}
 MEMORY_HEADROOM = 1.6
 """The memory plot reaches this far above its highest value, so that a flat line looks flat and not full."""
 
-COLUMNS = (("answered", 9), ("share", 7), ("p95", 9), ("errors", 8), ("429", 7))
+COLUMNS = (("answered", 9), ("share", 7), ("in flight", 11), ("p95", 9), ("errors", 8), ("429", 7))
 
 
 def endpoints(snapshot: Snapshot, width: int, rows: int, glyphs: Glyphs) -> list[Line]:
@@ -25,8 +25,8 @@ def endpoints(snapshot: Snapshot, width: int, rows: int, glyphs: Glyphs) -> list
     ranked = sorted(snapshot.endpoints, key=lambda endpoint: -endpoint.answered)
     shown = ranked if len(ranked) <= rows else ranked[: rows - 1]
     total = sum(endpoint.answered for endpoint in ranked)
-    name_width = min(24, width - 60)
-    bar_width = max(0, min(30, width - name_width - 46))
+    name_width = min(24, width - 57)
+    bar_width = max(0, min(30, width - name_width - 57))
     header = fit([("endpoint", QUIET)], name_width + 2, glyphs.ellipsis)
     header += [("".join(f"{name:>{size}}" for name, size in COLUMNS[:2]), QUIET), (" " * (bar_width + 1), "")]
     header += [("".join(f"{name:>{size}}" for name, size in COLUMNS[2:]), QUIET)]
@@ -37,16 +37,19 @@ def endpoints(snapshot: Snapshot, width: int, rows: int, glyphs: Glyphs) -> list
 
 
 def _endpoint(endpoint: EndpointNumbers, total: int, name_width: int, bar_width: int, glyphs: Glyphs) -> Line:
-    style = BAD if endpoint.error_share > 0.1 else WARM if endpoint.error_share > 0.01 else GOOD
+    down = endpoint.breaker != "closed"
+    style = BAD if down or endpoint.error_share > 0.1 else WARM if endpoint.error_share > 0.01 else GOOD
     share = endpoint.answered / total if total else 0.0
     number, unit = duration(endpoint.p95_s)
     p95 = f"{number} {unit}" if unit else glyphs.none
+    flight = glyphs.none if endpoint.in_flight is None else f"{count(endpoint.in_flight)}/{count(endpoint.limit or 0)}"
     errors = percent(endpoint.error_share)
     return [
         (f"{glyphs.running} ", style),
         *fit([(clean(endpoint.name), "")], name_width, glyphs.ellipsis),
         (f"{count(endpoint.answered):>9}{percent(share):>7} ", ""),
         *bar(share, bar_width, LIVELY, glyphs),
+        (f"{words(endpoint.breaker) if down else flight:>11}", BAD if down else ""),
         (f"{p95:>9}", ""),
         (f"{errors:>8}", style if endpoint.error_share > 0.01 else ""),
         (f"{count(endpoint.rate_limited):>7}", ""),

@@ -3,53 +3,101 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
-from evalperf.config.model import OpenAIProvider, RunConfig, SimulatorProvider
+from evalperf.config.model import RunConfig
 from evalperf.events import Emit
 from evalperf.pipeline.assemble import Parts
-from evalperf.pipeline.caller import Caller
-from evalperf.pipeline.evaluate import Evaluator
+from evalperf.pipeline.calling import Calling
+from evalperf.pipeline.deadline import deadline
+from evalperf.pipeline.evaluate import Answers, Evaluator
 from evalperf.pipeline.feed import Feed
+from evalperf.pipeline.health import watch_health
+from evalperf.pipeline.hedging import Hedging, hedging
 from evalperf.pipeline.pool import Pool
+from evalperf.pipeline.recorded import Recorded
+from evalperf.pipeline.router import Router
 from evalperf.pipeline.sampler import Sampler
 from evalperf.pipeline.watch import watch
 from evalperf.records import Case
-from evalperf.resilience import RetryPolicy
+from evalperf.resilience import Budget
 from evalperf.results import Store
 
 __all__ = ["LocalEngine"]
 
 
 class LocalEngine:
-    """Takes every case of a run to its result. Built for one run; `feed` may be stopped from outside."""
+    """Takes every case of a run to its result. Built for one run, on its loop."""
 
-    def __init__(self, config: RunConfig, *, workers: int) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        parts: Parts,
+        *,
+        workers: int,
+        known_limits: Mapping[int, int],
+        budget: Budget | None,
+        emit: Emit,
+    ) -> None:
         self._config = config
+        self._parts = parts
         self._workers = workers
-        self.feed = Feed(read_ahead=config.concurrency.queue_size, max_waiting=max(workers, 16))
+        self._emit = emit
+        self._calling = Calling(
+            config, workers=workers, known_limits=known_limits, cache=parts.responses, budget=budget, emit=emit
+        )
+        self.router: Router | None = None
+        """None where answers are recorded: nothing stands between a case and them."""
+        if config.provider.type != "replay":
+            self.router = self._calling.router(config.provider, parts.providers, config.fallback, parts.fallbacks)
+        models = zip(parts.models.models, parts.asked, strict=True)
+        self._asked = [self._calling.router(model.section, providers) for model, providers in models]
+        self._feed = Feed(
+            read_ahead=config.concurrency.queue_size,
+            max_waiting=max(workers, 16),
+            has_room=None if self.router is None else self.router.has_room,
+        )
+        if self.router is not None:
+            self.router.on_room = self._feed.wake
         self.limited_by: dict[str, float] = {}
         """Share of the time by what limited it; known when the run is over."""
 
-    async def execute(self, batches: AsyncIterator[list[Case]], parts: Parts, store: Store, emit: Emit) -> None:
-        """Returns when all results are with the store; raises what ended the run early."""
-        config = self._config
-        caller = Caller(
-            parts.providers,
-            RetryPolicy.from_config(config.retry),
-            store.journal,
-            emit,
-            total_s=_total_s(config),
-            config=config.provider,
-            seed=config.cases.seed,
-        )
-        evaluator = Evaluator(parts.prompt, caller, parts.scorers, include_input=config.output.include_input)
-        async with watch(config.concurrency.worker_timeout_s) as limit:
-            pool = Pool(self.feed, evaluator, store.put, emit, workers=self._workers, limit=limit)
-            await self._sampled(pool, batches, store, emit)
+    def stop(self) -> None:
+        """No new case and no new call from now on; calls on the wire may still end."""
+        self._feed.stop()
+        for router in (self.router, *self._asked):
+            if router is not None:
+                router.close()
 
-    async def _sampled(self, pool: Pool, batches: AsyncIterator[list[Case]], store: Store, emit: Emit) -> None:
-        sampler = Sampler(self.feed, pool, store.waiting, emit)
+    async def execute(self, batches: AsyncIterator[list[Case]], store: Store) -> None:
+        """Returns when all results are with the store; raises what ended the run early."""
+        config, parts = self._config, self._parts
+        for model, router in zip(parts.models.models, self._asked, strict=True):
+            model.connect(self._calling.caller(model.section, router, store.journal))
+        async with (
+            watch(config.concurrency.worker_timeout_s) as limit,
+            watch_health(self.router, config.balancing.health_check_s, self._emit),
+            hedging(config.hedging, self.router, self._feed.at_end) as hedges,
+        ):
+            evaluator = Evaluator(
+                parts.prompt,
+                self._answers(store, hedges),
+                parts.scorers,
+                include_input=config.output.include_input,
+                asks=bool(parts.models.models or parts.models.embedders),
+            )
+            pool = Pool(self._feed, evaluator, store.put, self._emit, workers=self._workers, limit=limit)
+            pool.on_error = self.stop
+            with deadline(config.budget.deadline_s, pool.fail):
+                await self._sampled(pool, batches, store)
+
+    def _answers(self, store: Store, hedges: Hedging | None) -> Answers:
+        if self.router is None:
+            return Recorded(self._parts.providers[0])
+        return self._calling.caller(self._config.provider, self.router, store.journal, hedges)
+
+    async def _sampled(self, pool: Pool, batches: AsyncIterator[list[Case]], store: Store) -> None:
+        sampler = Sampler(self._feed, pool, self.router, store.waiting, self._emit)
         sampling = asyncio.create_task(sampler.sample())
         try:
             await pool.run(batches)
@@ -57,9 +105,3 @@ class LocalEngine:
             sampling.cancel()
             await asyncio.wait([sampling])
             self.limited_by = sampler.limited_by()
-
-
-def _total_s(config: RunConfig) -> float:
-    if isinstance(config.provider, OpenAIProvider | SimulatorProvider):
-        return config.provider.timeouts.total_s
-    return config.concurrency.worker_timeout_s

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from msgspec import Struct
 
+from evalperf.cache import Cache, open_cache
 from evalperf.cases import Prompt, build_prompt
-from evalperf.config.model import AnswerProvider, EndpointConfig, OpenAIProvider, RunConfig, SimulatorProvider
+from evalperf.config.cache import TieredCacheConfig
+from evalperf.config.model import (
+    AnswerProvider,
+    EndpointConfig,
+    FunctionProvider,
+    OpenAIProvider,
+    RunConfig,
+    SimulatorProvider,
+)
+from evalperf.errors import ConfigError, StoppedError
+from evalperf.pipeline.asking import AskedEmbedder, AskedModels
+from evalperf.pipeline.batching import (
+    MAX_BATCH_BYTES,
+    BatchedEmbedder,
+    TakesMany,
+    batched_embedder,
+    batched_provider,
+)
+from evalperf.pipeline.deciding import REPEATABLE
+from evalperf.pricing import find_price
 from evalperf.providers import Provider, open_providers
+from evalperf.providers.embedding import open_embedder
+from evalperf.records import Usage
+from evalperf.resilience import BatchLimits, RetryPolicy
 from evalperf.scorers import Scorer, open_scorers
 
 __all__ = ["Parts", "open_parts"]
@@ -21,27 +47,146 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     prompt: Prompt
     providers: tuple[Provider, ...]
+    fallbacks: tuple[Provider, ...]
     scorers: tuple[Scorer, ...]
+    models: AskedModels
+    """What the scorers ask; `asked` are their providers, in the same order."""
+    asked: tuple[tuple[Provider, ...], ...]
+    embedders: tuple[BatchedEmbedder, ...]
+    responses: Cache | None
+    """The cache of answers, if it is used."""
+    embeddings: Cache | None
     synthetic: tuple[str, ...]
     """What of this run is simulated, in sentences for the summary."""
+    notices: tuple[str, ...]
+    """What the user should know before the first case."""
 
     @property
     def paid(self) -> bool:
         """Whether an answer costs enough to be kept in the journal until its result is written."""
-        return any(provider.paid for provider in self.providers)
+        return any(provider.paid for provider in (*self.providers, *(one for each in self.asked for one in each)))
+
+    @property
+    def caches(self) -> tuple[Cache, ...]:
+        """Those that are used."""
+        return tuple(cache for cache in (self.responses, self.embeddings) if cache is not None)
 
 
 @asynccontextmanager
-async def open_parts(config: RunConfig, base_dir: Path, *, connections: int) -> AsyncIterator[Parts]:
-    """Opens the parts and tries the endpoints; raises ConfigError or StoppedError before any case is sent."""
+async def open_parts(
+    config: RunConfig, base_dir: Path, *, connections: int, cache_dir: Path | None
+) -> AsyncIterator[Parts]:
+    """Opens the parts and tries the endpoints; raises ConfigError or StoppedError before any case is sent.
+
+    `cache_dir` is where caches are kept; None for a run without any.
+    """
     async with AsyncExitStack() as stack:
+        opening = _Opening(config, base_dir, connections, stack)
         prompt = build_prompt(config.prompt, base_dir, fields=config.cases.fields)
-        scorers = await stack.enter_async_context(open_scorers(config.scorers, base_dir))
-        provider, synthetic = await _real_provider(config.provider, stack)
-        providers = await stack.enter_async_context(open_providers(provider, base_dir, connections=connections))
-        for opened in providers:
-            await opened.check()
-        yield Parts(prompt=prompt, providers=providers, scorers=scorers, synthetic=synthetic)
+        models = AskedModels()
+        scorers = await stack.enter_async_context(open_scorers(config.scorers, base_dir, models))
+        providers = await opening.providers(config.provider)
+        fallbacks = () if config.fallback is None else await opening.providers(config.fallback)
+        asked = [await opening.providers(model.section) for model in models.models]
+        sections = [config.provider, *(model.section for model in models.models)]
+        caches = config.cache
+        cached = any(section.type in REPEATABLE for section in sections)
+        responses = await opening.cache(caches.responses, "responses", cache_dir) if cached else None
+        embeddings = await opening.cache(caches.embeddings, "embeddings", cache_dir) if models.embedders else None
+        yield Parts(
+            prompt=prompt,
+            providers=providers,
+            fallbacks=fallbacks,
+            scorers=scorers,
+            models=models,
+            asked=tuple(asked),
+            embedders=tuple([await opening.embedder(one, embeddings) for one in models.embedders]),
+            responses=responses,
+            embeddings=embeddings,
+            synthetic=tuple(opening.synthetic),
+            notices=tuple(opening.notices),
+        )
+
+
+class _Opening:
+    """Opens parts one after the other, for as long as the stack is open."""
+
+    def __init__(self, config: RunConfig, base_dir: Path, connections: int, stack: AsyncExitStack) -> None:
+        self._config = config
+        self._base_dir = base_dir
+        self._connections = connections
+        self._stack = stack
+        self.synthetic: list[str] = []
+        self.notices: list[str] = []
+
+    async def providers(self, section: AnswerProvider) -> tuple[Provider, ...]:
+        """The endpoints of a section, tried."""
+        real, synthetic = await _real_provider(section, self._stack)
+        self.synthetic += [one for one in synthetic if one not in self.synthetic]
+        opening = open_providers(real, self._base_dir, connections=self._connections)
+        providers = await self._stack.enter_async_context(opening)
+        if isinstance(real, FunctionProvider) and real.batch:
+            limits = BatchLimits.from_config(
+                self._config.concurrency, most=real.max_batch_size, least=real.min_batch_size
+            )
+            opened = [
+                await self._stack.enter_async_context(batched_provider(cast("TakesMany", one), limits))
+                for one in providers
+            ]
+            providers = tuple(opened)
+        self.notices += await _check(providers)
+        return providers
+
+    async def cache(self, section: TieredCacheConfig, name: str, folder: Path | None) -> Cache | None:
+        """A cache, or None where it is off."""
+        if folder is None or section.strategy == "off":
+            return None
+        opening = open_cache(section, name, folder, base_dir=self._base_dir, warn=self.notices.append)
+        return await self._stack.enter_async_context(opening)
+
+    async def embedder(self, asked: AskedEmbedder, cache: Cache | None) -> BatchedEmbedder:
+        """The embedder of a scorer, connected."""
+        config = self._config
+        limits = BatchLimits.from_config(
+            config.concurrency, most=asked.section.max_batch_size, max_weight=MAX_BATCH_BYTES
+        )
+        raw = await self._stack.enter_async_context(
+            open_embedder(asked.section, self._base_dir, connections=limits.max_concurrent)
+        )
+        await raw.check()
+        price = find_price(asked.section)
+        opening = batched_embedder(
+            raw,
+            limits,
+            RetryPolicy.from_config(config.retry),
+            rng=random.Random(config.cases.seed),
+            cache=cache,
+            cost_usd=_unknown if price is None else price.cost_usd,
+        )
+        embedder = await self._stack.enter_async_context(opening)
+        asked.connect(embedder)
+        return embedder
+
+
+def _unknown(_: Usage) -> float | None:
+    return None
+
+
+async def _check(providers: Sequence[Provider]) -> list[str]:
+    """Tries each endpoint; the run can do without some of several, but not without the only one."""
+    troubles = await asyncio.gather(*(_trouble(provider) for provider in providers))
+    found = [trouble for trouble in troubles if trouble is not None]
+    if found and len(found) == len(providers):
+        raise found[0]
+    return [f"{trouble.message}: the run begins without it" for trouble in found]
+
+
+async def _trouble(provider: Provider) -> ConfigError | StoppedError | None:
+    try:
+        await provider.check()
+    except (ConfigError, StoppedError) as error:
+        return error
+    return None
 
 
 async def _real_provider(config: AnswerProvider, stack: AsyncExitStack) -> tuple[AnswerProvider, tuple[str, ...]]:

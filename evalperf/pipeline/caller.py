@@ -1,7 +1,9 @@
 """One attempt to get an answer: the only place where the policies of calling meet, in one visible order.
 
-    an answer bought before a crash  ->  choose an endpoint  ->  intent on disk  ->  call under the timeouts
-    ->  answer on disk  ->  or: again later with whichever worker is free, or give up
+    an answer bought before a crash  ->  the cache, or an identical request in flight  ->  the budget
+    ->  a seat at an endpoint (breakers, balancer, limits)  ->  intent on disk  ->  call under the timeouts
+    ->  tell breaker, balancer, limits  ->  answer on disk  ->  the cache
+    ->  or: again later with whichever worker is free, or give up
 
 Latency is the endpoint's alone: its clock runs only around the provider's own call.
 """
@@ -9,8 +11,7 @@ Latency is the endpoint's alone: its clock runs only around the provider's own c
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -19,127 +20,190 @@ import xxhash
 from evalperf import clock
 from evalperf.config.model import AnswerProvider
 from evalperf.errors import ConfigError, EvalperfError, ProviderError, StoppedError
-from evalperf.events import CaseRetried, Emit
+from evalperf.pipeline.answercache import AnswerCache
+from evalperf.pipeline.deciding import what_answers
+from evalperf.pipeline.endpoint import Endpoint, Seat
+from evalperf.pipeline.hedging import Hedging
 from evalperf.pipeline.job import Again, Job
-from evalperf.providers import LocalFault, Provider, Unreachable, WrongAddress
-from evalperf.records import Call, Failure, Request, Response, Unanswered
-from evalperf.resilience import RetryPolicy
+from evalperf.pipeline.router import Router
+from evalperf.pipeline.spending import Spending
+from evalperf.providers import LocalFault, Unreachable, WrongAddress
+from evalperf.records import Call, Completion, Failure, Request, Response, Unanswered
+from evalperf.resilience import MIN_WAIT_S, CircuitState, RetryBudget, RetryPolicy
 from evalperf.results import CallId, Journal
 
-__all__ = ["Caller", "what_answers"]
+__all__ = ["Caller"]
 
 FATAL = frozenset({"auth", "quota"})
 """Failures that every further case would share: the run stops instead of failing ten thousand times."""
 
-THE_CALL = 0
-"""Number of the call within its case, in the journal; a case has one call until judges make more."""
 
+class _Miss(NamedTuple):
+    """A call that brought no answer."""
 
-DECIDES_ANSWERS: dict[str, set[str]] = {
-    "openai": {"type", "model", "api", "params"},
-    "simulator": {"type", "model", "api", "params"},
-    "command": {"type", "argv", "model"},
-    "function": {"type", "call", "options", "model"},
-    "replay": {"type", "path", "fields", "model"},
-}
-"""Of each provider, what decides what it answers; the rest (addresses, limits) may change between two sessions."""
-
-
-def what_answers(config: AnswerProvider) -> dict[str, Any]:
-    """The settings that decide an answer, besides the messages: what they are, not where they are reached."""
-    return config.model_dump(mode="json", include=DECIDES_ANSWERS[config.type])
-
-
-class _Endpoint:
-    """A provider with what the caller knows of it."""
-
-    __slots__ = ("in_flight", "provider")
-
-    def __init__(self, provider: Provider) -> None:
-        self.provider = provider
-        self.in_flight = 0
+    endpoint: Endpoint
+    error: ProviderError
+    latency_s: float
 
 
 class Caller:
-    """Answers requests through the endpoints of one model. One per run; its state is each endpoint's load."""
+    """Answers requests through the endpoints of one model. One per run."""
 
     def __init__(
         self,
-        providers: Sequence[Provider],
-        policy: RetryPolicy,
-        journal: Journal | None,
-        emit: Emit,
-        *,
-        total_s: float,
         config: AnswerProvider,
+        router: Router,
+        policy: RetryPolicy,
+        retries: RetryBudget,
+        spending: Spending,
+        *,
+        journal: Journal | None,
+        cache: AnswerCache | None,
+        hedging: Hedging | None,
+        total_s: float,
         seed: int,
     ) -> None:
-        self._endpoints = [_Endpoint(provider) for provider in providers]
+        self._router = router
         self._policy = policy
+        self._retries = retries
+        self._spending = spending
         self._journal = journal
-        self._emit = emit
+        self._cache = cache
+        self._hedging = hedging
         self._total_s = total_s
         self._context = orjson.dumps(what_answers(config), option=orjson.OPT_SORT_KEYS)
+        self._max_output_tokens = _max_output_tokens(config)
         self._random = random.Random(seed)
         self._answered = False  # whether any call of this run has succeeded: its addresses are right, then
 
     async def attempt(self, job: Job, request: Request) -> Response | Unanswered | Again:
         """One attempt; raises StoppedError or ConfigError on what no other case would survive either."""
-        journal = self._journal
-        digest = b"" if journal is None else self._digest(request)
-        if journal is not None:
-            bought = journal.recorded(job.case.seq, job.case.epoch, THE_CALL, digest)
+        digest = b""
+        if self._journal is not None:
+            digest = xxhash.xxh3_128_digest(self._context + job.messages_json)
+            bought = self._journal.recorded(job.case.seq, job.case.epoch, job.call, digest)
             if bought is not None:
                 return msgspec.json.decode(bought, type=Response)
-        endpoint = min(self._endpoints, key=_load) if len(self._endpoints) > 1 else self._endpoints[0]
+        if self._cache is None:
+            return await self._call(job, request, digest)
+        return await self._cache.answer(job, request, lambda: self._call(job, request, digest))
+
+    def cost_usd(self, response: Response) -> float | None:
+        """What the answer has cost this run: nothing, if it comes from a cache; None where that is not known."""
+        return 0.0 if response.call.cached is not None else self._spending.cost_usd(response.completion)
+
+    async def _call(self, job: Job, request: Request, digest: bytes) -> Response | Unanswered | Again:
+        size_bytes = len(job.messages_json)
+        reserved = await self._spending.reserve(size_bytes, self._max_output_tokens)
+        answered: Completion | None = None
+        try:
+            seat = await self._seat(job)
+            if seat is None:
+                return Again(0.0)
+            try:
+                outcome = await self._exchanged(job, request, seat, digest)
+            finally:
+                self._router.leave(seat)
+            if not isinstance(outcome, Response):
+                return self._failed(job, outcome)
+            answered = outcome.completion
+            return outcome
+        finally:
+            self._spending.settle(reserved, size_bytes, answered)
+
+    async def _exchanged(self, job: Job, request: Request, seat: Seat, digest: bytes) -> Response | _Miss:
+        if self._hedging is None:
+            return await self._exchange(job, request, seat, digest)
+        return await self._hedging.race(seat, lambda one: self._exchange(job, request, one, digest))
+
+    async def _seat(self, job: Job) -> Seat | None:
+        """Waiting for a seat is no work of the worker: its time limit stands still."""
+        if job.slot is not None:
+            job.slot.pause()
+        seated = await self._router.seat(len(job.messages_json), self._max_output_tokens)
+        if seated is None:
+            return None
+        if job.slot is not None:
+            job.slot.resume()
+        seat, waited_s = seated
+        job.throttled_s += waited_s
+        return seat
+
+    async def _exchange(self, job: Job, request: Request, seat: Seat, digest: bytes) -> Response | _Miss:
+        """One call from one seat; several of a job may be under way."""
+        journal = self._journal
         job.attempts += 1
-        call = CallId(job.case.seq, job.case.epoch, THE_CALL, job.attempts)
+        call = CallId(job.case.seq, job.case.epoch, job.call, job.attempts)
         if journal is not None:
             await journal.intent(call, digest)
         began_s = clock.now()
         if job.first_sent_s is None:
             job.first_sent_s = began_s
-        endpoint.in_flight += 1
+        seat.sent()
         try:
-            completion = await endpoint.provider.complete(request)
+            completion = await seat.endpoint.provider.complete(request)
         except ProviderError as error:
+            latency_s = clock.now() - began_s
+            seat.failed(error, latency_s)
             if journal is not None and _unbilled(error):
                 journal.abort(call)
-            return self._failed(job, endpoint, error, clock.now() - began_s)
-        finally:
-            endpoint.in_flight -= 1
-        response = Response(completion=completion, call=self._call(job, endpoint, clock.now() - began_s))
+            return _Miss(seat.endpoint, error, latency_s)
+        latency_s = clock.now() - began_s
+        seat.answered(completion, latency_s)
+        response = Response(completion=_kept(completion), call=_spent(job, seat.endpoint, latency_s))
         if journal is not None:
             journal.response(call, digest, msgspec.json.encode(response))
+        self._retries.succeeded(job.retry_spent)
         self._answered = True
         return response
 
-    def _failed(self, job: Job, endpoint: _Endpoint, error: ProviderError, latency_s: float) -> Unanswered | Again:
-        name = endpoint.provider.name
+    def _failed(self, job: Job, miss: _Miss) -> Unanswered | Again:
+        endpoint, error = miss.endpoint, miss.error
         if error.kind in FATAL or (isinstance(error, WrongAddress) and not self._answered):
-            raise _stopped(name, error) from error
-        delay_s = self._policy.delay_s(error, job.attempts, self._random.random())
-        assert job.first_sent_s is not None  # noqa: S101 - set before the first call
-        if delay_s is None or clock.now() - job.first_sent_s + delay_s > self._total_s:
+            raise _stopped(endpoint.name, error) from error
+        delay_s = self._delay_s(job, endpoint, error)
+        if delay_s is None:
             failure = Failure(kind=error.kind, message=error.message, status=error.status, retryable=error.retryable)
-            return Unanswered(failure=failure, call=self._call(job, endpoint, latency_s))
+            return Unanswered(failure=failure, call=_spent(job, endpoint, miss.latency_s))
         job.retry_wait_s += delay_s
         job.waiting_for_limit = error.kind == "rate_limited"
-        self._emit(CaseRetried(clock.now(), job.case.seq, error.kind, name, delay_s))
-        return Again(delay_s)
+        return Again(delay_s, error.kind, endpoint.name)
 
-    def _call(self, job: Job, endpoint: _Endpoint, latency_s: float) -> Call:
-        return Call(
-            endpoint=endpoint.provider.name,
-            attempts=job.attempts,
-            latency_s=latency_s,
-            throttled_s=job.throttled_s,
-            retry_wait_s=job.retry_wait_s,
-        )
+    def _delay_s(self, job: Job, endpoint: Endpoint, error: ProviderError) -> float | None:
+        """Seconds to the next attempt; None to give up."""
+        delay_s = self._policy.delay_s(error, job.attempts, self._random.random())
+        if delay_s is None:
+            return None
+        if error.kind == "rate_limited" and self._router.others_open(endpoint):
+            delay_s = MIN_WAIT_S  # the wait is for this endpoint alone
+        assert job.first_sent_s is not None  # noqa: S101 - set before the first call
+        if clock.now() - job.first_sent_s + delay_s > self._total_s:
+            return None
+        # while a breaker is not closed it keeps the retries away itself, and they are many through no fault of theirs
+        free = error.kind == "rate_limited" or endpoint.breaker.state is not CircuitState.CLOSED
+        spent = self._retries.spend(timeout=error.kind == "timeout", rate_limited=free)
+        if spent is None:
+            return None
+        job.retry_spent = spent
+        return delay_s
 
-    def _digest(self, request: Request) -> bytes:
-        """16 bytes that differ when the request or what is asked with it differs."""
-        return xxhash.xxh3_128_digest(self._context + orjson.dumps(request.messages))
+
+def _kept(completion: Completion) -> Completion:
+    """Without what is of use only when the reply comes."""
+    if completion.limit_headers is msgspec.UNSET:
+        return completion
+    return msgspec.structs.replace(completion, limit_headers=msgspec.UNSET)
+
+
+def _spent(job: Job, endpoint: Endpoint, latency_s: float) -> Call:
+    return Call(
+        endpoint=endpoint.name,
+        attempts=job.attempts,
+        latency_s=latency_s,
+        throttled_s=job.throttled_s,
+        retry_wait_s=job.retry_wait_s,
+        fallback=endpoint.fallback,
+    )
 
 
 def _unbilled(error: ProviderError) -> bool:
@@ -147,8 +211,12 @@ def _unbilled(error: ProviderError) -> bool:
     return error.status is not None or isinstance(error, Unreachable | LocalFault)
 
 
-def _load(endpoint: _Endpoint) -> int:
-    return endpoint.in_flight
+def _max_output_tokens(config: AnswerProvider) -> int | None:
+    params: dict[str, Any] = getattr(config, "params", {})
+    for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
+        if isinstance(params.get(name), int):
+            return int(params[name])
+    return None
 
 
 def _stopped(name: str, error: ProviderError) -> EvalperfError:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import orjson
+from msgspec import UNSET
 
 from evalperf import clock
 from evalperf.cases import Prompt, PromptError
-from evalperf.pipeline.caller import Caller
-from evalperf.pipeline.job import Again, Job
+from evalperf.errors import ConfigError, OutputError, StoppedError
+from evalperf.pipeline.job import Again, Halted, Job
 from evalperf.records import Call, Completion, Failure, Request, Response, Result, Score, Unanswered
 from evalperf.scorers import Scorer, overall
 
-__all__ = ["Evaluator"]
+__all__ = ["Answers", "Evaluator"]
+
+
+class Answers(Protocol):
+    """Where answers come from: calls, or a recording."""
+
+    async def attempt(self, job: Job, request: Request) -> Response | Unanswered | Again:
+        """One attempt; raises only what ends the run."""
+
+    def cost_usd(self, response: Response) -> float | None:
+        """What it has cost; None where that is not known."""
 
 
 class Evaluator:
@@ -23,16 +35,19 @@ class Evaluator:
     def __init__(
         self,
         prompt: Prompt,
-        caller: Caller,
+        answers: Answers,
         scorers: Sequence[Scorer],
         *,
         include_input: bool,
+        asks: bool = False,
     ) -> None:
+        """`asks`: whether scorers call models."""
         self._prompt = prompt
-        self._caller = caller
+        self._answers = answers
         self._scorers = tuple(scorers)
         self._weights = {scorer.name: scorer.weight for scorer in scorers}
         self._include_input = include_input
+        self._asks = asks
 
     async def evaluate(self, job: Job) -> Result | Again:
         """The case's result, or Again after a failure that may pass; raises only what ends the run."""
@@ -40,18 +55,23 @@ class Evaluator:
             job.started_at = clock.utc_now()
             try:
                 job.request = Request(case=job.case, messages=self._prompt.render(job.case))
-                orjson.dumps(job.request.messages)  # a number of 30 digits in one message must not end the run
-            except (PromptError, orjson.JSONEncodeError) as error:
+                job.messages_json = orjson.dumps(job.request.messages)
+            except (PromptError, orjson.JSONEncodeError) as error:  # the latter: a number of 30 digits in one message
                 failure = Failure(kind="rejected", message=f"no prompt: {error}")
                 return self._result(job, Unanswered(failure=failure, call=_spent(job)))
-        outcome = await self._caller.attempt(job, job.request)
+        outcome = await self._answers.attempt(job, job.request)
         if isinstance(outcome, Again):
             return outcome
         if isinstance(outcome, Unanswered):
             return self._result(job, outcome)
         job.response = outcome
         began_s = clock.now()
-        scores, scorer_failure = await self._score(job, outcome)
+        if self._asks and job.slot is not None:
+            job.slot.pause()  # the calls of scorers have time limits of their own
+        try:
+            scores, scorer_failure = await self._score(job, outcome)
+        except Halted:
+            return Again(0.0)
         return self._result(job, outcome, scores, scorer_failure, clock.now() - began_s)
 
     def timed_out(self, job: Job) -> Result:
@@ -70,6 +90,8 @@ class Evaluator:
                     scores[scorer.name] = await _score_answers(scorer, job, response)
                 else:
                     scores[scorer.name] = _finite(await scorer.score(job.case, response))
+            except (ConfigError, StoppedError, OutputError, Halted):
+                raise  # of a model that it has asked: no other case would fare better
             except Exception as error:  # noqa: BLE001 - foreign code: its error fails this case
                 reason = f"scorer {scorer.name}: {type(error).__name__}: {error}"
                 scores[scorer.name] = Score(value=None, reason=reason)
@@ -85,8 +107,9 @@ class Evaluator:
         score_s: float | None = None,
     ) -> Result:
         case, call = job.case, outcome.call
-        completion = outcome.completion if isinstance(outcome, Response) else None
-        failure = outcome.failure if isinstance(outcome, Unanswered) else failure
+        answered = isinstance(outcome, Response)
+        completion = outcome.completion if answered else None
+        failure = failure if answered else outcome.failure
         return Result(
             seq=case.seq,
             id=case.id,
@@ -109,12 +132,13 @@ class Evaluator:
             retry_wait_s=call.retry_wait_s,
             score_s=score_s,
             usage=None if completion is None else completion.usage,
-            cost_usd=None,
+            cost_usd=self._answers.cost_usd(outcome) if answered else None,
             finish_reason=None if completion is None else completion.finish_reason,
             started_at=job.started_at or clock.utc_now(),
             tags=case.tags,
             metadata=case.metadata,
             alternatives=() if completion is None else completion.alternatives,
+            fallback=True if call.fallback else UNSET,
         )
 
 

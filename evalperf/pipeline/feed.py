@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from evalperf import clock
 from evalperf.errors import EvalperfError
@@ -19,12 +19,17 @@ from evalperf.records import Case
 __all__ = ["Feed"]
 
 
+def _always() -> bool:
+    return True
+
+
 class Feed:
     """Hands jobs to any number of workers. `read` is a task of the pool; everything else is called by its workers."""
 
-    def __init__(self, *, read_ahead: int, max_waiting: int) -> None:
+    def __init__(self, *, read_ahead: int, max_waiting: int, has_room: Callable[[], bool] | None = None) -> None:
         self._read_ahead = read_ahead
         self._max_waiting = max_waiting
+        self._has_room = _always if has_room is None else has_room  # whether an endpoint would take another case
         self._new: deque[Case] = deque()  # read, not yet taken
         self._due: deque[Job] = deque()  # waited long enough
         self._waiting: dict[int, tuple[Job, asyncio.TimerHandle]] = {}  # by a running number; the timer moves it to due
@@ -64,7 +69,11 @@ class Feed:
     @property
     def starving(self) -> bool:
         """Whether workers are idle because the reader is behind."""
-        return bool(self._idle) and not self._input_ended and not self._waiting
+        return bool(self._idle) and not (self._new or self._due or self._waiting or self._input_ended)
+
+    def at_end(self) -> bool:
+        """Whether the last case has been taken, and none waits for another attempt."""
+        return self._input_ended and not (self._new or self._due or self._waiting)
 
     @property
     def stopped(self) -> bool:
@@ -97,17 +106,22 @@ class Feed:
         while True:
             if self._stopped:
                 return None
-            if self._due:
-                self._busy += 1
-                return self._due.popleft()
-            if self._new and len(self._waiting) < self._max_waiting:
-                return self._take()
-            if self._input_ended and not self._new and not self._waiting and not self._busy:
+            if self._has_room():
+                if self._due:
+                    self._busy += 1
+                    return self._due.popleft()
+                if self._new and len(self._waiting) < self._max_waiting:
+                    return self._take()
+            if self._input_ended and not (self._new or self._due or self._waiting or self._busy):
                 self._wake(len(self._idle))
                 return None
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._idle.append(waiter)
             await waiter
+
+    def wake(self, workers: int) -> None:
+        """There is room for so many more cases."""
+        self._wake(min(workers, len(self._new) + len(self._due)))
 
     def finished(self) -> None:
         """The job has its result."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from evalperf import clock
 from evalperf.errors import EvalperfError
-from evalperf.events import CaseFinished, CaseStarted, Emit, InputEnded
+from evalperf.events import CaseFinished, CaseRetried, CaseStarted, Emit, InputEnded
 from evalperf.pipeline.feed import Feed
 from evalperf.pipeline.job import Again, Job
 from evalperf.pipeline.watch import Slot, Watch
@@ -48,7 +48,14 @@ class Pool:
         self.workers = workers
         self.delivering = 0
         """Workers that wait for the writer."""
+        self.on_error = feed.stop
+        """Called when a worker has met a fault of the run."""
         self._error: EvalperfError | None = None
+
+    def fail(self, error: EvalperfError) -> None:
+        """Ends the run with that error; what workers hold may still finish."""
+        self._error = self._error or error
+        self.on_error()
 
     async def run(self, batches: AsyncIterator[list[Case]]) -> None:
         """Returns when all is delivered or the feed was stopped; raises what ended the input or the run early."""
@@ -72,20 +79,22 @@ class Pool:
             try:
                 await self._take_through(job, slot)
             except EvalperfError as error:
-                self._error = self._error or error
                 feed.finished()
-                feed.stop()
+                self.fail(error)
                 return
 
     async def _take_through(self, job: Job, slot: Slot) -> None:
         self._emit(CaseStarted(clock.now(), job.case.seq))
         result: Result | Again
+        job.slot = slot
         try:
             with slot:
                 result = await self._evaluator.evaluate(job)
         except TimeoutError:
             result = self._evaluator.timed_out(job)
         if isinstance(result, Again):
+            if result.kind is not None:
+                self._emit(CaseRetried(clock.now(), job.case.seq, result.kind, result.endpoint, result.delay_s))
             self._feed.put_back(job, result.delay_s)
             return
         self.delivering += 1

@@ -32,6 +32,14 @@ class Slot:
     def __enter__(self) -> None:
         self.began_s = clock.now()
 
+    def pause(self) -> None:
+        """What comes now is no work: a wait for a rate limit, or for an endpoint to come back."""
+        self.began_s = None
+
+    def resume(self) -> None:
+        """The work goes on, with the whole time that a stretch may take."""
+        self.began_s = clock.now()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

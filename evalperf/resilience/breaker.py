@@ -92,6 +92,10 @@ class CircuitBreaker:
             return 0.0
         return None
 
+    def honours(self, permit: Permit) -> bool:
+        """Whether the permit is still good: the breaker has not changed its state since."""
+        return permit.generation == self._generation
+
     def allow(self, now_s: float) -> Permit | None:
         """A permit for one call, None while the breaker is open or its probes are out."""
         if self._state is CircuitState.CLOSED:
@@ -132,6 +136,10 @@ class CircuitBreaker:
         self._streak = self._streak + 1 if failed else 0
         reason = self._reason_to_open(now_s) if failed else None
         return None if reason is None else self._open(reason, now_s, retry_after_s, draw)
+
+    def trip(self, reason: str, now_s: float, *, draw: float = 0.5) -> Transition | None:
+        """Opens for what was found out without a call, such as a failed health check; nothing if it is open."""
+        return None if self._state is CircuitState.OPEN else self._open(reason, now_s, None, draw)
 
     def _reason_to_open(self, now_s: float) -> str | None:
         if self._streak >= self._config.failure_threshold:

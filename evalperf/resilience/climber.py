@@ -98,6 +98,13 @@ class GoodputClimber:
         self._rest(wait=LONGEST_WAIT)
         self._begin()
 
+    def climb_again(self, limit: int) -> None:
+        """Starts anew from that limit: what was learned meanwhile does not hold."""
+        self.limit = self._clamp(limit)
+        self._rest(wait=1)
+        self._phase = _Phase.STARTUP
+        self._begin()
+
     def raise_to(self, limit: int) -> None:
         """Allows more without a trial: a pace that has been raised needs more in flight."""
         if limit > self.limit:

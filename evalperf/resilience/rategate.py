@@ -6,35 +6,17 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from msgspec import Struct
-
 from evalperf import clock
+from evalperf.resilience.gatestatistics import GateStatistics
 from evalperf.resilience.ratelimit import RateLimit
 
-__all__ = ["GateStatistics", "RateGate", "RateGates"]
-
-
-class GateStatistics(Struct, frozen=True, kw_only=True):
-    """What a gate has done so far."""
-
-    passed: int
-    waited: int
-    """Of these, how many did not pass at once."""
-    wait_s: float
-    """Summed over them."""
-    waiting: int
-    """Requests in line now."""
-    refused: int
-    """Refusals (429) that were reported to it."""
-    requests_per_s: float | None
-    """The pace that is kept now; None = no limit."""
-    tokens_per_s: float | None
+__all__ = ["RateGate", "RateGates"]
 
 
 class _Waiter:
     __slots__ = ("future", "number", "tokens")
 
-    def __init__(self, number: int, tokens: float, future: asyncio.Future[None]) -> None:
+    def __init__(self, number: int, tokens: float, future: asyncio.Future[bool]) -> None:
         self.number = number
         self.tokens = tokens
         self.future = future
@@ -53,22 +35,35 @@ class RateGate:
         self._line: OrderedDict[int, _Waiter] = OrderedDict()  # a deque that can be left from the middle
         self._passed = self._waited = self._refused = 0
         self._wait_s = 0.0
+        self._closed = False
 
-    async def acquire(self, tokens: int) -> float:
-        """Seconds that the request had to wait; it is charged when this returns, and not if it is cancelled before."""
-        began_s = clock.now()
-        if self._gates.pass_at_once(self, tokens, began_s):
-            self._passed += 1
+    def pass_at_once(self, tokens: int) -> bool:
+        """Charges the request and lets it pass, if nothing holds it back now."""
+        passes = not self._closed and self._gates.pass_at_once(self, tokens, clock.now())
+        self._passed += passes
+        return passes
+
+    async def acquire(self, tokens: int) -> float | None:
+        """Seconds that the request had to wait; None once the gate is closed.
+
+        It is charged when this returns a time, and not if it is cancelled before.
+        """
+        if self.pass_at_once(tokens):
             return 0.0
+        if self._closed:
+            return None
+        began_s = clock.now()
         waiter = _Waiter(self._gates.next_number(), tokens, asyncio.get_running_loop().create_future())
         self._line[waiter.number] = waiter
         if len(self._line) == 1:  # else it stands behind somebody, and changes nothing
             self._gates.drain(began_s)
         try:
-            await waiter.future
+            passed = await waiter.future
         except asyncio.CancelledError:
             self._leave(waiter)
             raise
+        if not passed:
+            return None
         waited_s = clock.now() - began_s
         self._passed += 1
         self._waited += 1
@@ -101,12 +96,39 @@ class RateGate:
         """A 429: pauses the endpoint and not only the case, and from now on spaces requests strictly."""
         self._refused += 1
         self.limit.refused(until_s)
+        self._gates.space()
 
     def pace(self, rate_per_s: float | None) -> None:
         """Keeps a pace that was found by trial; None lifts it."""
         self.limit.pace(rate_per_s)
         if self._line:
             self._gates.drain(clock.now())
+
+    def close(self) -> None:
+        """Lets nobody pass any more; those in line are told so. The charge of who has passed stays."""
+        self._closed = True
+        while self._line:
+            _, waiter = self._line.popitem()
+            if not waiter.future.done():
+                waiter.future.set_result(False)
+
+    @property
+    def stated_per_s(self) -> float | None:
+        """The limit of requests that is configured, here or for the whole run, or stated by the server."""
+        own_per_s, shared_per_s = self.limit.stated_per_s, self._gates.stated_per_s
+        if own_per_s is None or shared_per_s is None:
+            return shared_per_s if own_per_s is None else own_per_s
+        return min(own_per_s, shared_per_s)
+
+    @property
+    def paced_per_s(self) -> float | None:
+        """The pace that `pace` has set."""
+        return self.limit.paced_per_s
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether tokens are limited, here or for the whole run; else a request may be charged with 0."""
+        return self.limit.tokens_per_s is not None or self._gates.counts_tokens
 
     @property
     def waiting(self) -> int:
@@ -138,7 +160,7 @@ class RateGate:
     def pass_head(self) -> None:
         """Lets the first in line go; for `RateGates`, which has charged it."""
         _, waiter = self._line.popitem(last=False)
-        waiter.future.set_result(None)
+        waiter.future.set_result(True)
 
     def _leave(self, waiter: _Waiter) -> None:
         now_s = clock.now()
@@ -169,6 +191,21 @@ class RateGates:
     def statistics(self) -> dict[str, GateStatistics]:
         """A snapshot of each gate."""
         return {name: gate.statistics() for name, gate in self._by_name.items()}
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether the limit that all share is one on tokens."""
+        return self._run is not None and self._run.tokens_per_s is not None
+
+    @property
+    def stated_per_s(self) -> float | None:
+        """The limit of requests that all share."""
+        return None if self._run is None else self._run.stated_per_s
+
+    def space(self) -> None:
+        """No burst from now on."""
+        if self._run is not None:
+            self._run.space()
 
     def join(self, gate: RateGate) -> None:
         """One more gate; called by the gate itself."""

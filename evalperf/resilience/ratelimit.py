@@ -45,6 +45,7 @@ class RateLimit:
         self._requests: Gcra | None = None
         self._tokens: TokenBucket | None = None
         self._pace: Gcra | None = None
+        self._found_per_s: float | None = None
         self._paused_until_s = float("-inf")
         self._learned = {"requests": LearnedLimit(), "tokens": LearnedLimit()}
         self._set_requests(requests_per_s)
@@ -67,6 +68,16 @@ class RateLimit:
         """The pace of requests that is kept, None while there is no limit."""
         pace = None if self._pace is None else self._pace.rate_per_s
         return _least(pace, None if self._requests is None else self._requests.rate_per_s)
+
+    @property
+    def stated_per_s(self) -> float | None:
+        """The limit of requests that is configured or stated by the server, None while there is none."""
+        return None if self._requests is None else self._requests.rate_per_s
+
+    @property
+    def paced_per_s(self) -> float | None:
+        """The pace that was found by trial; None while there is none."""
+        return self._found_per_s
 
     @property
     def tokens_per_s(self) -> float | None:
@@ -126,6 +137,10 @@ class RateLimit:
     def refused(self, until_s: float) -> None:
         """The server has answered 429 and wants nothing before that time: pauses, and spaces strictly from now on."""
         self.pause(until_s)
+        self.space()
+
+    def space(self) -> None:
+        """No burst from now on: a server that allows none refuses the second of two that come together."""
         if not self._spaced:
             self._spaced = True
             if self._requests is not None:
@@ -133,6 +148,7 @@ class RateLimit:
 
     def pace(self, rate_per_s: float | None) -> None:
         """A pace that was found by trial (see `Pacer`), strictly spaced; None lifts it."""
+        self._found_per_s = rate_per_s
         if rate_per_s is None:
             self._pace = None
         elif self._pace is None:

@@ -101,7 +101,7 @@ x.json:9:54: error: provider.endpoints.1.url: environment variable BASE_URL is n
   help: export BASE_URL=…; $${BASE_URL} stands for the text itself
 
 x.json:9:69: error: provider.endpoints.1.kye: unknown key, expected one of name, url, api_key_env, \
-api_key, auth, headers
+api_key, auth, headers, weight, max_in_flight, requests_per_minute, tokens_per_minute, ca_file, proxy
     9 │     "endpoints": [{"url": "localhost:8000"}, {"url": "${BASE_URL}", "kye": 1}]
       │                                                                     ^
 

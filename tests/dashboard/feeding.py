@@ -13,6 +13,7 @@ from evalperf.events import (
     CaseFinished,
     CaseRetried,
     CaseStarted,
+    EndpointSample,
     Event,
     MemberWritten,
     Noticed,
@@ -144,6 +145,13 @@ def sampled(at_s: float, **changes: object) -> Sampled:
     return Sampled(**(fields | changes))  # type: ignore[arg-type]
 
 
+ENDPOINTS = (
+    EndpointSample(name="sim-a", in_flight=20, limit=24, waiting=0, requests_per_s=None, breaker="closed"),
+    EndpointSample(name="sim-b", in_flight=9, limit=16, waiting=3, requests_per_s=8.0, breaker="closed"),
+    EndpointSample(name="eu.gateway.example", in_flight=0, limit=8, waiting=0, requests_per_s=None, breaker="open"),
+)
+
+
 def a_run(cases: int = 1_368, seed: int = 7) -> Iterator[Event]:
     """Twenty cases a second through three endpoints, with retries, failures, cached answers and a few notices."""
     drawn = random.Random(seed)
@@ -160,7 +168,10 @@ def a_run(cases: int = 1_368, seed: int = 7) -> Iterator[Event]:
         yield CaseFinished(at_s, _drawn_result(seq, endpoint, drawn))
         if seq % 20 == 0:
             yield sampled(
-                at_s, cpu_share=0.3 + drawn.random() / 10, limited_by="rate_limit" if seq % 80 == 0 else "server"
+                at_s,
+                cpu_share=0.3 + drawn.random() / 10,
+                limited_by="rate_limit" if seq % 80 == 0 else "server",
+                endpoints=ENDPOINTS,
             )
             yield MemberWritten(at_s, 20, 5_000)
         if seq % 400 == 0:

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from evalperf.dashboard.state import DashboardState
 from evalperf.events import (
+    BreakerChanged,
     CaseFinished,
     CaseRetried,
     CaseStarted,
+    EndpointSample,
     Event,
     InputEnded,
     Noticed,
@@ -180,3 +182,18 @@ def test_memory_is_the_same_after_a_hundred_thousand_events() -> None:
     tracemalloc.stop()
     assert grown_bytes < 50_000
     assert state.snapshot(27.0).failed == 27_000
+
+
+def test_a_breaker_that_opens_is_told_once_and_shown_at_its_endpoint() -> None:
+    state = DashboardState()
+    state.observe(started())
+    change = {"endpoint": "sim-a", "before": "closed", "after": "open", "reason": "5 failures in a row"}
+    for at_s in (1.0, 2.0):
+        state.observe(BreakerChanged(at_s=at_s, open_s=60.0, **change))
+    sample = EndpointSample(name="sim-a", in_flight=0, limit=8, waiting=2, requests_per_s=4.0, breaker="open")
+    state.observe(sampled(2.5, endpoints=(sample,)))
+    snapshot = state.snapshot(3.0)
+    (told,) = snapshot.happenings
+    assert (told.label, told.text, told.count) == ("breaker", "sim-a open for 60 s: 5 failures in a row", 2)
+    (shown,) = snapshot.endpoints
+    assert (shown.breaker, shown.in_flight, shown.limit, shown.requests_per_s) == ("open", 0, 8, 4.0)

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from evalperf.errors import ConfigError, ProviderError, StoppedError
-from evalperf.events import CaseRetried
 from evalperf.pipeline.job import Again
 from evalperf.providers import WrongAddress
 from evalperf.records import Call, Completion, Response, Unanswered
@@ -45,16 +44,16 @@ def test_an_answer_bought_before_a_crash_is_not_bought_again() -> None:
 
 
 def test_a_failure_that_may_pass_asks_for_another_attempt() -> None:
-    """The journal no longer doubts the call, and an event tells of the wait."""
-    journal, events = FakeJournal(), []
+    """The journal no longer doubts the call, and the kind is there to be told."""
+    journal = FakeJournal()
     provider = ScriptedProvider(lambda _, __: busy(retry_after_s=2.0))
     of = job()
-    again = run_virtual(attempt(caller([provider], journal=journal, events=events), of))
+    again = run_virtual(attempt(caller([provider], journal=journal), of))
     assert isinstance(again, Again)
     assert 2.0 <= again.delay_s <= 2.2
     assert of.retry_wait_s == again.delay_s
     assert journal.told[-1] == ("abort", 1, 1)
-    assert [type(event) for event in events] == [CaseRetried]
+    assert (again.kind, again.endpoint) == ("server_error", "scripted")
 
 
 def test_the_last_attempt_gives_up_with_the_failure() -> None:

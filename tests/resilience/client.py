@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evalperf.resilience.adaptive import AdaptiveLimit
 from evalperf.resilience.meters import Gcra
+from evalperf.resilience.scatter import Sent
 from tests.resilience.servers import RateLimited, Server, Simulation
 
 
@@ -45,8 +46,8 @@ class Client:
             self.in_flight += 1
             if self._tell_busy:
                 self.control.client_busy = self.server.busy(self.sim.now_s)  # type: ignore[attr-defined]
-            self.control.sent(self.sim.now_s, self.in_flight)
-            self.server.submit(self.sim, self._replier(self.sim.now_s))
+            sent = self.control.sent(self.sim.now_s, self.in_flight)
+            self.server.submit(self.sim, self._replier(sent))
 
     def _wait_s(self) -> float:
         rate_per_s = self.control.rate_per_s
@@ -62,21 +63,21 @@ class Client:
             self._alarm_s = None
         self.pump()
 
-    def _replier(self, sent_s: float):
+    def _replier(self, sent: Sent):
         def reply(status: int) -> None:
             now_s = self.sim.now_s
             self.in_flight -= 1
             if status == 429:
                 assert isinstance(self.server, RateLimited)
                 self.refused += 1
-                self.control.refused(now_s)
+                self.control.refused(now_s, sent)
                 wish_s = 1.0 if self.server.retry_after_s is None else self.server.retry_after_s
                 wait_s = wish_s * (1 + 0.1 * self.sim.rng.random())
                 self._paused_until_s = max(self._paused_until_s, now_s + wait_s)
             else:
-                self.control.completed(now_s, now_s - sent_s, ok=status == 200)
+                self.control.completed(now_s, sent, ok=status == 200)
                 if status == 200:
-                    self.answers.append((now_s, now_s - sent_s))
+                    self.answers.append((now_s, now_s - sent.at_s))
             self.pump()
 
         return reply

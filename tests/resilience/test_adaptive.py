@@ -89,30 +89,27 @@ def test_a_client_with_little_to_do_learns_nothing() -> None:
     control = AdaptiveLimit(start=16)
     now_s = 0.0
     for _ in range(5000):
-        control.sent(now_s, 8)
+        sent = control.sent(now_s, 8)
         now_s += 0.1
-        control.completed(now_s, 0.8, ok=True)
+        control.completed(now_s, sent, ok=True)
     assert control.limit == 16
 
 
 def test_there_is_no_pace_before_the_first_refusal() -> None:
     control = AdaptiveLimit()
-    control.sent(0, 1)
-    control.completed(1, 1, ok=True)
+    control.completed(1, control.sent(0, 1), ok=True)
     assert control.rate_per_s is None
-    control.sent(1, 1)
-    control.refused(1.05)
+    control.refused(1.05, control.sent(1, 1))
     assert control.rate_per_s is not None
 
 
 def test_refusals_of_one_moment_cut_the_pace_once() -> None:
     control = AdaptiveLimit()
-    for _ in range(16):
-        control.sent(0.0, 16)
-    control.refused(0.05)
+    requests = [control.sent(0.0, 16) for _ in range(16)]
+    control.refused(0.05, requests[0])
     first = control.rate_per_s
-    for _ in range(10):
-        control.refused(0.06)
+    for request in requests[1:]:
+        control.refused(0.06, request)
     assert control.rate_per_s == first
 
 
@@ -121,9 +118,9 @@ def test_failures_are_no_goodput() -> None:
     control = AdaptiveLimit(start=16)
     now_s = 0.0
     for _ in range(2000):
-        control.sent(now_s, control.limit)
+        sent = control.sent(now_s, control.limit)
         now_s += 0.001
-        control.completed(now_s, 0.02, ok=False)
+        control.completed(now_s, sent, ok=False)
     assert control.limit == 16
 
 
@@ -144,11 +141,11 @@ def test_after_an_outage_it_begins_with_half() -> None:
 def test_the_limit_never_leaves_its_bounds(least: int, span: int, start: int, events: list[tuple[str, float]]) -> None:
     control, now_s = AdaptiveLimit(start=start, least=least, most=least + span), 0.0
     for event, gap_s in events:
-        control.sent(now_s, control.limit)
+        sent = control.sent(now_s, control.limit)
         now_s += gap_s
         if event == "refused":
-            control.refused(now_s)
+            control.refused(now_s, sent)
         else:
-            control.completed(now_s, gap_s, ok=event == "ok")
+            control.completed(now_s, sent, ok=event == "ok")
         assert least <= control.limit <= least + span
         assert control.rate_per_s is None or control.rate_per_s > 0

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 
+import orjson
+
 from evalperf.config.model import ReplayProvider
+from evalperf.config.resilience import BalancingConfig, CircuitBreakerConfig
 from evalperf.errors import ProviderError
+from evalperf.pipeline.answercache import AnswerCache
 from evalperf.pipeline.caller import Caller
+from evalperf.pipeline.endpoint import Endpoint
+from evalperf.pipeline.hedging import Hedging
 from evalperf.pipeline.job import Job
+from evalperf.pipeline.router import Router
+from evalperf.pipeline.spending import Spending
 from evalperf.records import Case, Completion, Message, Request, Response, Score
-from evalperf.resilience import RetryPolicy
+from evalperf.resilience import (
+    Balancer,
+    Budget,
+    CircuitBreaker,
+    EndpointLoad,
+    FixedLimit,
+    InFlightLimit,
+    RateGates,
+    RateLimit,
+    RetryBudget,
+    RetryPolicy,
+)
 from evalperf.results import CallId
 
 Script = Callable[[Case, int], "Completion | ProviderError | BaseException"]
@@ -49,6 +69,12 @@ class ScriptedProvider:
         if isinstance(happens, BaseException):
             raise happens
         return happens
+
+    async def probe(self, within_s: float) -> ProviderError | None:
+        """Always well."""
+
+    def connection_statistics(self) -> None:
+        """No connections."""
 
     async def aclose(self) -> None:
         """Nothing to close."""
@@ -113,16 +139,61 @@ def caller(
     journal: FakeJournal | None = None,
     events: list[object] | None = None,
     total_s: float = 1000.0,
+    limit: int = 1000,
+    router: Router | None = None,
+    hedges: Hedging | None = None,
+    budget: RetryBudget | None = None,
+    spending: Budget | None = None,
+    cache: AnswerCache | None = None,
 ) -> Caller:
+    emit = (events if events is not None else []).append
+    section = ReplayProvider(type="replay")
     return Caller(
-        providers,
+        section,
+        router_of(providers, emit=emit, limit=limit) if router is None else router,
         policy,
-        journal,  # type: ignore[arg-type]
-        (events if events is not None else []).append,
+        RetryBudget() if budget is None else budget,
+        Spending(section, spending),
+        journal=journal,  # type: ignore[arg-type]
+        cache=cache,
+        hedging=hedges,
         total_s=total_s,
-        config=ReplayProvider(type="replay"),
         seed=1,
     )
+
+
+def router_of(
+    providers: Sequence[ScriptedProvider],
+    *,
+    emit: Callable[[object], None] = lambda _: None,
+    limit: int = 1000,
+    breaker: CircuitBreakerConfig | None = None,
+    rate: RateLimit | None = None,
+    fallbacks: Sequence[ScriptedProvider] = (),
+    controls: Sequence[InFlightLimit] = (),
+    strategy: str = "least_latency",
+    outage_s: float = 300.0,
+) -> Router:
+    """A router over scripted endpoints, each with `limit` calls in flight at most."""
+    rng = random.Random(1)
+    opened = [*((one, False) for one in providers), *((one, True) for one in fallbacks)]
+    gates = RateGates({str(number): RateLimit() for number in range(len(opened))}, rate)
+    endpoints = [
+        Endpoint(
+            one,
+            EndpointLoad(one.name),
+            CircuitBreaker(CircuitBreakerConfig() if breaker is None else breaker),
+            gates[str(number)],
+            controls[number] if controls else FixedLimit(limit),
+            fallback=fallback,
+            longest_pause_s=120.0,
+            emit=emit,
+            rng=rng,
+        )
+        for number, (one, fallback) in enumerate(opened)
+    ]
+    balancer = Balancer(BalancingConfig.model_validate({"strategy": strategy}), rng)
+    return Router(endpoints, balancer, most=1000, outage_s=outage_s, emit=emit)
 
 
 def case(seq: int, *, target: str = "42", epoch: int = 1) -> Case:
@@ -130,7 +201,9 @@ def case(seq: int, *, target: str = "42", epoch: int = 1) -> Case:
 
 
 def job(seq: int = 1) -> Job:
-    return Job(case=case(seq), ready_s=0.0)
+    of = Job(case=case(seq), ready_s=0.0)
+    of.messages_json = orjson.dumps(request(of).messages)
+    return of
 
 
 def request(of: Job) -> Request:
