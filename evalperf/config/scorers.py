@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from evalperf.config.scorer_options import Extract, ScorerOptions
+from evalperf.config.scorers_judged import DimensionsScorer, JudgeOptions
 from evalperf.config.scorers_overlap import BleuScorer, ChrfScorer, RougeScorer, SquadEmScorer, SquadF1Scorer
+from evalperf.config.scorers_semantic import SemanticScorer
 from evalperf.config.scorers_structured import (
     JsonEqualScorer,
     JsonSchemaScorer,
@@ -34,6 +36,7 @@ __all__ = [
     "BleuScorer",
     "ChoiceScorer",
     "ChrfScorer",
+    "DimensionsScorer",
     "EndsWithScorer",
     "ExactScorer",
     "ExcludesScorer",
@@ -44,6 +47,7 @@ __all__ = [
     "JsonEqualScorer",
     "JsonSchemaScorer",
     "JsonValidScorer",
+    "JudgeScorer",
     "LengthScorer",
     "LevenshteinScorer",
     "NormalizedScorer",
@@ -53,6 +57,7 @@ __all__ = [
     "RougeScorer",
     "ScorerConfig",
     "ScorerOptions",
+    "SemanticScorer",
     "SquadEmScorer",
     "SquadF1Scorer",
     "StartsWithScorer",
@@ -165,6 +170,22 @@ class NotScorer(ScorerOptions):
     """The scorer whose verdict is turned round."""
 
 
+class JudgeScorer(JudgeOptions):
+    """A model judges the answer by a rubric."""
+
+    type: Literal["judge"]
+    first: ScorerConfig | None = None
+    """A scorer that needs no model; where it is sure, no judge is asked."""
+    first_decides: Literal["passed", "failed", "both"] = "passed"
+    """Which verdict of `first` is sure: it then is the rubric's best or worst value."""
+
+    @model_validator(mode="after")
+    def _decides_something(self) -> JudgeScorer:
+        if self.first is None and "first_decides" in self.model_fields_set:
+            raise ValueError('"first_decides" needs "first"')
+        return self
+
+
 _Scorer = Annotated[
     ExactScorer
     | NormalizedScorer
@@ -188,6 +209,9 @@ _Scorer = Annotated[
     | JsonSchemaScorer
     | XmlValidScorer
     | YamlValidScorer
+    | SemanticScorer
+    | JudgeScorer
+    | DimensionsScorer
     | FunctionScorer
     | AllScorer
     | AnyScorer
@@ -204,5 +228,5 @@ def _bare_type(value: Any) -> Any:
 ScorerConfig = Annotated[_Scorer, BeforeValidator(_bare_type)]
 """One entry of `scorers`; a bare string is a scorer with its defaults."""
 
-for _composite in (AllScorer, AnyScorer, NotScorer, WeightedScorer):
+for _composite in (AllScorer, AnyScorer, NotScorer, WeightedScorer, JudgeScorer):
     _composite.model_rebuild()

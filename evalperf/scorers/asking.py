@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from evalperf.records import Case, Message, Response, Unanswered
+from msgspec import Struct
 
-__all__ = ["Embedder", "Model", "Models"]
+from evalperf.records import Case, Message, Response, Spent, Unanswered
+
+__all__ = ["Embedded", "Embedder", "Model", "Models"]
 
 
 class Model(Protocol):
@@ -28,6 +30,14 @@ class Model(Protocol):
         """What the call has cost; None where the price or the usage is not known, 0.0 for an answer from a cache."""
 
 
+class Embedded(Struct, frozen=True):
+    """Vectors of texts, and what they have cost."""
+
+    vectors: Sequence[Sequence[float]]
+    spent: Spent
+    """Of calls that were shared with other texts, this request's part: summed over all requests it is the whole."""
+
+
 class Embedder(Protocol):
     """Turns texts into vectors of one length; batches those that are asked for at the same time."""
 
@@ -35,7 +45,7 @@ class Embedder(Protocol):
     def name(self) -> str:
         """What makes the vectors."""
 
-    async def embed(self, texts: Sequence[str]) -> list[Sequence[float]]:
+    async def embed(self, texts: Sequence[str]) -> Embedded:
         """One vector a text, in order; raises ProviderError where there are none."""
 
 

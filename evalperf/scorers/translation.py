@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from msgspec.structs import replace
+
 from evalperf.config.scorers import BleuScorer, ChrfScorer
 from evalperf.errors import ConfigError
 from evalperf.records import Score
@@ -18,7 +20,8 @@ __all__ = ["bleu", "chrf"]
 def bleu(config: BleuScorer, resources: Resources) -> Scorer:
     """`BLEU(...).sentence_score(answer, targets)`: all targets are references of one score (Papineni et al., 2002).
 
-    Raises ConfigError where sacrebleu is not installed. The mean over cases is not the BLEU of the corpus.
+    Raises ConfigError where sacrebleu is not installed. The mean over cases is not the BLEU of the corpus: that is
+    computed from the counts in the score's `detail`, by all orders as `corpus_score` does.
     """
     metric = _sacrebleu().BLEU(
         force=True,  # no remarks about answers that look tokenised
@@ -29,13 +32,15 @@ def bleu(config: BleuScorer, resources: Resources) -> Scorer:
         max_ngram_order=config.max_order,
         effective_order=config.effective_order,
     )
-    return text_scorer(config, "bleu", _sentence(metric, config), resources)
+    stated = _differing(config, smooth="exp", smooth_value=None, scale=100)
+    return text_scorer(config, "bleu", _sentence(metric, config, {"metric": "bleu", **stated}), resources)
 
 
 def chrf(config: ChrfScorer, resources: Resources) -> Scorer:
     """`CHRF(...).sentence_score(answer, targets)`: the best of the targets, by sacrebleu's rule (Popović, 2015).
 
-    Raises ConfigError where sacrebleu is not installed. The mean over cases is not the chrF of the corpus.
+    Raises ConfigError where sacrebleu is not installed. The mean over cases is not the chrF of the corpus: that is
+    computed from the counts in the score's `detail`.
     """
     metric = _sacrebleu().CHRF(
         char_order=config.char_order,
@@ -45,18 +50,28 @@ def chrf(config: ChrfScorer, resources: Resources) -> Scorer:
         whitespace=config.whitespace,
         eps_smoothing=config.eps_smoothing,
     )
-    return text_scorer(config, "chrf", _sentence(metric, config), resources)
+    stated = _differing(config, beta=2, eps_smoothing=False, scale=100)
+    return text_scorer(config, "chrf", _sentence(metric, config, {"metric": "chrf", **stated}), resources)
 
 
-def _sentence(metric: Any, config: BleuScorer | ChrfScorer) -> TextJudge:
+def _sentence(metric: Any, config: BleuScorer | ChrfScorer, corpus: dict[str, Any]) -> TextJudge:
+    """`corpus` says what the counts are of, and how they become a score again."""
+
     def judge(answer: str, targets: Targets) -> Score:
         if not targets:
             return NO_TARGET
-        # a corpus of one sentence: the same number as `sentence_score`, which writes a warning without effective_order
-        score = float(metric.corpus_score([answer], [[target] for target in targets]).score)
-        return graded(score if config.scale == 100 else min(score / 100, 1.0), config.threshold)
+        # what `sentence_score` does, which tells its counts to nobody and writes a warning without effective_order
+        [counts] = metric._extract_corpus_statistics([answer], [[target] for target in targets])  # noqa: SLF001
+        score = float(metric._aggregate_and_compute([counts]).score)  # noqa: SLF001
+        graded_score = graded(score if config.scale == 100 else min(score / 100, 1.0), config.threshold)
+        return replace(graded_score, detail={"corpus": {**corpus, "counts": counts}})
 
     return judge
+
+
+def _differing(config: BleuScorer | ChrfScorer, **defaults: Any) -> dict[str, Any]:
+    """The options that matter to a corpus score and are not what its reader assumes: result lines stay short."""
+    return {name: value for name in defaults if (value := getattr(config, name)) != defaults[name]}
 
 
 def _sacrebleu() -> Any:

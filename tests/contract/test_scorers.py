@@ -16,8 +16,13 @@ from pydantic import TypeAdapter
 from evalperf.config.scorers import ScorerConfig
 from evalperf.records import Call, Case, Completion, Response, Score
 from evalperf.scorers import SCORERS, Scorer, open_scorers
+from tests.support.judging import ComparingModels
 
 ADAPTER: TypeAdapter[Any] = TypeAdapter(ScorerConfig)
+
+ASKED = {"type": "function", "call": "contract_code:judge"}
+RIGHTNESS = {"name": "rightness", "description": "it is what is expected"}
+SHOWN = "{{ input }} {{ answer }} {{ target }} {{ rubric }} {{ reply_form }}"
 
 RIGHT: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "exact": ({}, "B", "B", "A"),
@@ -43,6 +48,9 @@ RIGHT: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "json_schema": ({}, '{"type": "number"}', "18", '"18"'),
     "xml_valid": ({}, "B", "<a/>", "<a>"),
     "yaml_valid": ({}, "B", "a: 18", "a: b: c"),
+    "semantic": ({"embedder": {"type": "function", "call": "contract_code:embed"}, "threshold": 0.5}, "B", "B", "A"),
+    "judge": ({"provider": ASKED, "rubric": {"type": "reference"}}, "B", "B", "A"),
+    "dimensions": ({"provider": ASKED, "dimensions": [RIGHTNESS], "threshold": 1, "template": SHOWN}, "B", "B", "A"),
     "all": ({"scorers": ["exact", {"type": "length", "max": 2}]}, "B", "B", "A"),
     "any": ({"scorers": ["exact", "normalized"]}, "B", "b", "A"),
     "not": ({"scorer": "excludes"}, "B", "it is b", "no"),
@@ -74,7 +82,7 @@ async def scorer(kind: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
     folder: Path = tmp_path_factory.mktemp("contract")
     (folder / "contract_code.py").write_text(CODE, encoding="utf-8")
     config = ADAPTER.validate_python({"type": kind, "name": "mine", "weight": 2.5, **RIGHT[kind][0]})
-    async with open_scorers([config], folder) as (opened,):
+    async with open_scorers([config], folder, ComparingModels()) as (opened,):
         yield opened
 
 
@@ -85,7 +93,9 @@ def test_it_has_the_name_and_weight_of_its_configuration(scorer):
 async def test_without_a_name_it_is_called_by_its_type(kind, tmp_path):
     if kind == "function":
         (tmp_path / "contract_code.py").write_text(CODE, encoding="utf-8")
-    async with open_scorers([ADAPTER.validate_python({"type": kind, **RIGHT[kind][0]})], tmp_path) as (opened,):
+    async with open_scorers(
+        [ADAPTER.validate_python({"type": kind, **RIGHT[kind][0]})], tmp_path, ComparingModels()
+    ) as (opened,):
         assert (opened.name, opened.weight) == (kind, 1.0)
 
 
@@ -137,7 +147,7 @@ def test_no_answer_whatsoever_makes_it_raise(kind, tmp_path, answer, target):
     async def score() -> Score:
         config = ADAPTER.validate_python({"type": kind, **RIGHT[kind][0]})
         (tmp_path / "contract_code.py").write_text(CODE, encoding="utf-8")
-        async with open_scorers([config], tmp_path) as (opened,):
+        async with open_scorers([config], tmp_path, ComparingModels()) as (opened,):
             return await opened.score(case(target), response(answer))
 
     result = asyncio.run(score())
