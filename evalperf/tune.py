@@ -31,7 +31,7 @@ LONGEST_REST_S = 5.0
 async def open_measure(loaded: LoadedConfig, *, max_workers: int) -> AsyncIterator[Measure]:
     """Asks real cases, over and over if they are few; no answer is kept. Raises what opening the parts raises."""
     async with (
-        open_parts(loaded.config, loaded.base_dir, connections=max_workers) as parts,
+        open_parts(loaded.config, loaded.base_dir, connections=max_workers, cache_dir=None) as parts,
         aclosing(_endless(loaded, parts.prompt)) as requests,
     ):
         lock = asyncio.Lock()  # an async generator serves one reader at a time

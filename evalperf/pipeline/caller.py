@@ -223,6 +223,7 @@ def _stopped(name: str, error: ProviderError) -> EvalperfError:
     message = f"endpoint {name}: {error.message}"
     if isinstance(error, WrongAddress):
         return ConfigError(message, hint='check the endpoint\'s "url": it is the base, as in http://host:port/v1')
+    account = "check the account's quota and billing"
     if error.kind == "auth":
-        return StoppedError(message, hint="check the key and what it may use; then continue with --resume")
-    return StoppedError(message, hint="check the account's quota and billing; then continue with --resume")
+        account = "check the key and what it may use"
+    return StoppedError(message, hint=f"{error.hint or account}; then continue with --resume")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import orjson
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from evalperf import clock
 from evalperf.cases import Prompt, PromptError
@@ -27,6 +27,18 @@ class Answers(Protocol):
 
     def cost_usd(self, response: Response) -> float | None:
         """What it has cost; None where that is not known."""
+
+
+class _Scored(Struct, frozen=True):
+    """What came of scoring one answer."""
+
+    scores: dict[str, Score] = {}
+    failure: Failure | None = None
+    """Why a score is missing, or all of them."""
+    score_s: float | None = None
+
+
+_NOT_SCORED = _Scored()
 
 
 class Evaluator:
@@ -58,12 +70,12 @@ class Evaluator:
                 job.messages_json = orjson.dumps(job.request.messages)
             except (PromptError, orjson.JSONEncodeError) as error:  # the latter: a number of 30 digits in one message
                 failure = Failure(kind="rejected", message=f"no prompt: {error}")
-                return self._result(job, Unanswered(failure=failure, call=_spent(job)))
+                return self._result(job, Unanswered(failure=failure, call=_spent(job)), _NOT_SCORED)
         outcome = await self._answers.attempt(job, job.request)
         if isinstance(outcome, Again):
             return outcome
         if isinstance(outcome, Unanswered):
-            return self._result(job, outcome)
+            return self._result(job, outcome, _NOT_SCORED)
         job.response = outcome
         began_s = clock.now()
         if self._asks and job.slot is not None:
@@ -72,14 +84,14 @@ class Evaluator:
             scores, scorer_failure = await self._score(job, outcome)
         except Halted:
             return Again(0.0)
-        return self._result(job, outcome, scores, scorer_failure, clock.now() - began_s)
+        return self._result(job, outcome, _Scored(scores, scorer_failure, clock.now() - began_s))
 
     def timed_out(self, job: Job) -> Result:
         """The result of a case that kept its worker for too long; an answer that had come is kept."""
         failure = Failure(kind="timeout", message="the case kept its worker for longer than worker_timeout_s")
         if job.response is not None:
-            return self._result(job, job.response, failure=failure)
-        return self._result(job, Unanswered(failure=failure, call=_spent(job)))
+            return self._result(job, job.response, _Scored(failure=failure))
+        return self._result(job, Unanswered(failure=failure, call=_spent(job)), _NOT_SCORED)
 
     async def _score(self, job: Job, response: Response) -> tuple[dict[str, Score], Failure | None]:
         scores: dict[str, Score] = {}
@@ -98,18 +110,13 @@ class Evaluator:
                 failure = failure or Failure(kind="scorer", message=reason)
         return scores, failure
 
-    def _result(
-        self,
-        job: Job,
-        outcome: Response | Unanswered,
-        scores: dict[str, Score] | None = None,
-        failure: Failure | None = None,
-        score_s: float | None = None,
-    ) -> Result:
-        case, call = job.case, outcome.call
-        answered = isinstance(outcome, Response)
-        completion = outcome.completion if answered else None
-        failure = failure if answered else outcome.failure
+    def _result(self, job: Job, outcome: Response | Unanswered, scored: _Scored) -> Result:
+        case, call, scores, failure = job.case, outcome.call, scored.scores, scored.failure
+        completion, cost_usd = None, None
+        if isinstance(outcome, Response):
+            completion, cost_usd = outcome.completion, self._answers.cost_usd(outcome)
+        else:
+            failure = outcome.failure
         return Result(
             seq=case.seq,
             id=case.id,
@@ -118,7 +125,7 @@ class Evaluator:
             input=case.input if self._include_input else None,
             output=None if completion is None else completion.text,
             target=case.target if completion is None or completion.target is None else completion.target,
-            scores=scores or {},
+            scores=scores,
             overall_score=overall(scores, self._weights) if scores and failure is None else None,
             failure=failure,
             model=None if completion is None else completion.model,
@@ -127,12 +134,12 @@ class Evaluator:
             cached=call.cached,
             latency_s=call.latency_s,
             ttft_s=None if completion is None else completion.ttft_s,
-            queue_s=None if job.first_sent_s is None else job.first_sent_s - job.ready_s,
+            queue_s=job.queue_s,
             throttled_s=call.throttled_s,
             retry_wait_s=call.retry_wait_s,
-            score_s=score_s,
+            score_s=scored.score_s,
             usage=None if completion is None else completion.usage,
-            cost_usd=self._answers.cost_usd(outcome) if answered else None,
+            cost_usd=cost_usd,
             finish_reason=None if completion is None else completion.finish_reason,
             started_at=job.started_at or clock.utc_now(),
             tags=case.tags,

@@ -39,6 +39,11 @@ class Job(Struct, kw_only=True, gc=False):
     messages_json: bytes = b""
     """The request's messages as JSON: what is hashed, and how large the request is."""
 
+    @property
+    def queue_s(self) -> float | None:
+        """From being ready to its first call; None before that."""
+        return None if self.first_sent_s is None else self.first_sent_s - self.ready_s
+
 
 class Halted(Exception):  # noqa: N818 - not an error: the run is being stopped
     """A case can't be finished in this session: what it has got so far is in the journal."""

@@ -1,90 +1,52 @@
-"""The price of a model: from the configuration, else from the snapshot in this package, else unknown."""
+"""What a call costs: by the configuration's prices, else by the vendor's list price, else unknown."""
 
 from __future__ import annotations
 
-from datetime import date
-from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Struct
 
+from evalperf.pricing.listed import Rates, find_listed
 from evalperf.records import Usage
 
 __all__ = ["Price", "find_price"]
 
-PER_MTOK = 1_000_000
-SNAPSHOT = "prices.json"
-
 
 class Price(Struct, frozen=True, kw_only=True):
-    """US dollars for a million tokens."""
+    """What the calls to one model cost. All input counts at the full rate, also what the vendor has in a cache."""
 
-    input_usd_per_mtok: float
-    output_usd_per_mtok: float
+    rates: Rates
     source: str
     """Where it is from, for reports: the configuration, or the list with its date."""
+    up_to_input_tokens: int | None = None
+    """The longest prompt for which `rates` hold; None where the length makes no difference."""
+    beyond: Rates | None = None
+    """What a call with a longer prompt costs, all its tokens; None where that is not known."""
 
     def cost_usd(self, usage: Usage | None) -> float | None:
-        """What a call with this usage costs; None where the usage is not known."""
-        if usage is None:
-            return None
-        return self.tokens_usd(usage.input_tokens, usage.output_tokens)
+        """What a call with this usage costs; None where the usage, or the price of so long a prompt, is not known."""
+        return None if usage is None else self.call_usd(usage.input_tokens, usage.output_tokens)
 
-    def tokens_usd(self, input_tokens: float, output_tokens: float) -> float:
-        """What so many tokens cost."""
-        return (input_tokens * self.input_usd_per_mtok + output_tokens * self.output_usd_per_mtok) / PER_MTOK
-
-
-class _Listed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    host: str
-    """Whose list it is: prices hold for calls to this host only."""
-    model: str
-    input: float
-    output: float
+    def call_usd(self, input_tokens: float, output_tokens: float) -> float | None:
+        """What one call with so many tokens costs; None where the price of so long a prompt is not known."""
+        if self.up_to_input_tokens is None or input_tokens <= self.up_to_input_tokens:
+            return self.rates.cost_usd(input_tokens, output_tokens)
+        return None if self.beyond is None else self.beyond.cost_usd(input_tokens, output_tokens)
 
 
-class _Snapshot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    as_of: date
-    prices: tuple[_Listed, ...]
-
-
-def find_price(provider: Any) -> Price | None:
-    """The price of a provider section's model; None where it is not known, which is not the same as free.
-
-    The list holds for the vendors' own hosts: what a gateway or a server of one's own charges, only the configuration
-    can say. A dated version of a listed model ("name-2025-01-31") has that model's price.
-    """
-    stated = getattr(provider, "prices", None)
+def find_price(section: Any) -> Price | None:
+    """The price of a provider's or an embedder's model; None = not known, which is not the same as free."""
+    stated = getattr(section, "prices", None)
     if stated is not None:
-        return Price(
-            input_usd_per_mtok=stated.input_usd_per_mtok,
-            output_usd_per_mtok=stated.output_usd_per_mtok,
-            source="configuration",
-        )
-    hosts = {urlsplit(endpoint.url).hostname for endpoint in getattr(provider, "endpoints", ())}
-    if len(hosts) != 1:
+        rates = Rates(input=stated.input_usd_per_mtok, output=stated.output_usd_per_mtok)
+        return Price(rates=rates, source="configuration")
+    found = find_listed(section)
+    if found is None:
         return None
-    (host,) = hosts
-    snapshot = _snapshot()
-    fitting = [one for one in snapshot.prices if one.host == host and _is(provider.model, one.model)]
-    if not fitting:
-        return None
-    found = max(fitting, key=lambda one: len(one.model))
+    listed, prices = found
     return Price(
-        input_usd_per_mtok=found.input,
-        output_usd_per_mtok=found.output,
-        source=f"{host}, list price as of {snapshot.as_of}",
+        rates=Rates(input=listed.input, output=listed.output),
+        source=f"{prices.host}, list price as of {prices.as_of}",
+        up_to_input_tokens=listed.up_to_input_tokens,
+        beyond=listed.beyond,
     )
-
-
-def _is(model: str, listed: str) -> bool:
-    """The same name, or that name with a date behind it."""
-    rest = model.removeprefix(listed)
-    return model.startswith(listed) and (not rest or (rest[0] in "-@" and rest[1:].replace("-", "").isdigit()))
-
-
-def _snapshot() -> _Snapshot:
-    text = resources.files("evalperf.pricing").joinpath(SNAPSHOT).read_bytes()
-    return msgspec.json.decode(text, type=_Snapshot)

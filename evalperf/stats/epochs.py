@@ -49,6 +49,7 @@ class ClosedCase(NamedTuple):
     epochs: int
     failed: int
     cluster: str | None
+    """Of epochs that name several (they went to different endpoints), the first by the alphabet."""
     scores: dict[str, CaseScores]
 
 
@@ -98,7 +99,7 @@ class OpenCases:
         slot = self._slot(seq)
         self._seen[slot] += 1
         self._failed[slot] += failed
-        self._clusters[slot] = cluster
+        self._clusters[slot] = _first(self._clusters[slot], cluster)
         for name, score in scores.items():
             self._add_score(self._column(name), slot, score, failed=failed)
         return self._close(seq) if self._seen[slot] >= self._epochs else None
@@ -109,7 +110,7 @@ class OpenCases:
             case, slot = other._close(seq), self._slot(seq)
             self._seen[slot] += case.epochs
             self._failed[slot] += case.failed
-            self._clusters[slot] = case.cluster
+            self._clusters[slot] = _first(self._clusters[slot], case.cluster)
             for name, part in case.scores.items():
                 column = self._column(name)
                 column.answers[slot] += part.answers
@@ -186,3 +187,10 @@ class OpenCases:
         self._clusters[slot] = None
         self._free.append(slot)
         return case
+
+
+def _first(cluster: str | None, other: str | None) -> str | None:
+    """The same whichever epoch comes first."""
+    if cluster is None or other is None:
+        return other if cluster is None else cluster
+    return min(cluster, other)
