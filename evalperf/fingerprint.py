@@ -29,7 +29,7 @@ def fingerprint(config: RunConfig, survey: Survey) -> dict[str, str]:
     parts: dict[str, Any] = {
         "inputs": [file.digest for file in survey.files],
         "cases": config.cases.model_dump(mode="json", exclude={"path", "max_line_bytes", "on_bad_line"}),
-        "prompt": config.prompt.model_dump(mode="json"),
+        "prompt": _prompt(config),
         "provider": what_answers(config.provider),
         "scorers": [scorer.model_dump(mode="json") for scorer in config.scorers],
     }
@@ -44,6 +44,19 @@ def check_same(before: RunInfo, now: dict[str, str]) -> None:
             f"run {before.run_id} can't be continued with this configuration: {' and '.join(differing)} changed",
             hint="undo the change, or start a new run without --resume",
         )
+
+
+def _prompt(config: RunConfig) -> dict[str, Any]:
+    """What a prompt is made of, besides the case."""
+    prompt = config.prompt.model_dump(mode="json")
+    if config.precedents is None:
+        return prompt
+    section = config.precedents
+    chosen = section.model_dump(mode="json", include={"k", "origin", "path", "threshold", "max_entries"})
+    embedder = section.embedder.model_dump(
+        mode="json", include={"type", "model", "dimensions", "call", "options", "path"}
+    )
+    return {**prompt, "precedents": {**chosen, "embedder": embedder}}
 
 
 def _digest(part: Any) -> str:

@@ -84,6 +84,9 @@ class Case(Struct, frozen=True, kw_only=True, gc=False):
     """Labels to group by."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """All other fields of the line; template variables, and copied to the result."""
+    precedents: tuple[dict[str, Any], ...] = ()
+    """The most similar earlier cases, where the configuration asks for them: id, input, output, target, scores,
+    overall_score, similarity."""
 
 
 class Request(Struct, frozen=True, kw_only=True, gc=False):
@@ -92,6 +95,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     case: Case
     messages: tuple[Message, ...]
     """The conversation; the last one is the user's turn."""
+    draw: int = 1
+    """The n-th of several answers that the same messages are asked for in one epoch, from 1: each is a call of its own."""
 
 
 class Usage(Struct, frozen=True, gc=False):

@@ -157,6 +157,7 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
         cpu_s=clock.cpu_s() - cpu_began_s,
         peak_rss_bytes=_peak_rss_bytes(),
         limited_by=engine.limited_by,
+        calling=engine.figures(),
         synthetic=session.parts.synthetic,
     )
     return _Ended(facts=facts, error=error, signal_code=interrupt.exit_code)

@@ -8,7 +8,7 @@ from evalperf.cache.coalesce import Coalescer
 from evalperf.cache.keep import worth_keeping
 from evalperf.cache.keys import KeyMaker, is_sampled, response_key, response_parts, url_family
 from evalperf.cache.memory import MemoryTier
-from evalperf.cache.opening import disk_path, open_cache
+from evalperf.cache.opening import MEGABYTE, disk_path, open_cache
 from evalperf.cache.redis import RedisTier, open_redis
 from evalperf.cache.sqlite import SqliteTier, open_sqlite
 from evalperf.cache.sqlite_rows import DiskFacts, ModelFacts, Selection
@@ -16,6 +16,7 @@ from evalperf.cache.statistics import CacheStatistics, Latencies
 from evalperf.cache.sync import SyncCache, open_sync_cache
 
 __all__ = [
+    "MEGABYTE",
     "Cache",
     "CacheBackend",
     "CacheStatistics",

@@ -4,54 +4,11 @@ from __future__ import annotations
 
 import math
 
-from msgspec import Struct
-
 from evalperf.cache.backend import DiskTallies, Hit, RedisTallies, Tier
 from evalperf.cache.memory import MemoryTier
+from evalperf.figures import CacheStatistics, Latencies
 
 __all__ = ["CacheStatistics", "Counts", "Latencies", "LatencyHistogram"]
-
-
-class Latencies(Struct, frozen=True, kw_only=True):
-    """Percentiles of lookups in seconds, within 5 %; None where there was none."""
-
-    p50_s: float | None
-    p90_s: float | None
-    p99_s: float | None
-
-
-class CacheStatistics(Struct, frozen=True, kw_only=True):
-    """The numbers of one cache since it was opened."""
-
-    name: str
-    hits: dict[str, int]
-    """By tier: memory, disk, redis."""
-    coalesced: int
-    """Answers taken from a call that somebody else had in flight."""
-    misses: int
-    hit_rate: float | None
-    """Hits, coalesced ones among them, over lookups; None before the first one."""
-    writes: int
-    evicted: dict[str, int]
-    """By reason: the bound of `entries` or `bytes` in memory, `disk_bytes` on disk."""
-    expired: int
-    """Removed because their time was over, in memory and on disk."""
-    memory_entries: int
-    memory_bytes: int
-    calls_saved: int
-    cost_saved_usd: float | None
-    """What the hits had cost; None where no hit knows."""
-    unpriced_hits: int
-    """Hits whose cost is not known, and so is not in `cost_saved_usd`."""
-    damaged: int
-    """Values that did not match their checksum and were not used."""
-    dropped_writes: int
-    """Entries that the disk did not take: full, damaged or busy."""
-    redis_failures: int
-    redis_skipped: int
-    """Keys that were not looked up or written while Redis was away."""
-    lookup_s: dict[str, Latencies]
-    """By tier; memory lookups are timed once in 64."""
 
 
 class LatencyHistogram:

@@ -12,7 +12,7 @@ from evalperf.records import Case
 __all__ = ["KNOWN_NAMES", "PromptError", "Template", "compile_template"]
 
 MAX_CHARS = 4 * 1024 * 1024
-KNOWN_NAMES = ("input", "target", "id", "epoch", "choices", "tags", "messages", "metadata")
+KNOWN_NAMES = ("input", "target", "id", "epoch", "choices", "tags", "messages", "metadata", "precedents")
 
 _ABSENT = object()
 _OTHER_NAMES: dict[str, Role] = {alias: role for role, aliases in ALIASES.items() for alias in aliases}

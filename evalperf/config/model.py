@@ -34,6 +34,7 @@ from evalperf.config.resilience import (
 )
 from evalperf.config.scorers import ScorerConfig
 from evalperf.config.section import Name, PositiveS, Section
+from evalperf.config.semantic import PrecedentsConfig
 from evalperf.config.statistics import StatisticsConfig
 
 __all__ = [
@@ -206,6 +207,8 @@ class RunConfig(Section):
     """Part of the run's id; the configuration file's name where absent."""
     cases: CasesConfig
     prompt: PromptConfig = PromptConfig()
+    precedents: PrecedentsConfig | None = None
+    """The most similar earlier cases, for templates and judges; none where absent."""
     provider: ProviderConfig
     concurrency: ConcurrencyConfig = ConcurrencyConfig()
     retry: RetryConfig = RetryConfig()

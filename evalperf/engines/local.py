@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
+from evalperf import clock
 from evalperf.config.model import RunConfig
 from evalperf.events import Emit
+from evalperf.figures import CallingFigures
 from evalperf.pipeline.assemble import Parts
 from evalperf.pipeline.calling import Calling
 from evalperf.pipeline.deadline import deadline
 from evalperf.pipeline.evaluate import Answers, Evaluator
 from evalperf.pipeline.feed import Feed
+from evalperf.pipeline.figures import calling_figures
 from evalperf.pipeline.health import watch_health
 from evalperf.pipeline.hedging import Hedging, hedging
 from evalperf.pipeline.pool import Pool
@@ -44,7 +47,13 @@ class LocalEngine:
         self._workers = workers
         self._emit = emit
         self._calling = Calling(
-            config, workers=workers, known_limits=known_limits, cache=parts.responses, budget=budget, emit=emit
+            config,
+            workers=workers,
+            known_limits=known_limits,
+            cache=parts.responses,
+            near=parts.near,
+            budget=budget,
+            emit=emit,
         )
         self.router: Router | None = None
         """None where answers are recorded: nothing stands between a case and them."""
@@ -61,6 +70,8 @@ class LocalEngine:
             self.router.on_room = self._feed.wake
         self.limited_by: dict[str, float] = {}
         """Share of the time by what limited it; known when the run is over."""
+        self._hedges: Hedging | None = None
+        self._began_s = clock.now()
 
     def stop(self) -> None:
         """No new case and no new call from now on; calls on the wire may still end."""
@@ -69,8 +80,14 @@ class LocalEngine:
             if router is not None:
                 router.close()
 
+    def figures(self) -> CallingFigures:
+        """What the calls came to so far."""
+        hedged = None if self._hedges is None else self._hedges.copies
+        return calling_figures(self._parts, self.router, self._asked, hedged=hedged, began_s=self._began_s)
+
     async def execute(self, batches: AsyncIterator[list[Case]], store: Store) -> None:
         """Returns when all results are with the store; raises what ended the run early."""
+        self._began_s = clock.now()
         config, parts = self._config, self._parts
         for model, router in zip(parts.models.models, self._asked, strict=True):
             model.connect(self._calling.caller(model.section, router, store.journal))
@@ -79,12 +96,14 @@ class LocalEngine:
             watch_health(self.router, config.balancing.health_check_s, self._emit),
             hedging(config.hedging, self.router, self._feed.at_end) as hedges,
         ):
+            self._hedges = hedges
             evaluator = Evaluator(
                 parts.prompt,
                 self._answers(store, hedges),
                 parts.scorers,
                 include_input=config.output.include_input,
                 asks=bool(parts.models.models or parts.models.embedders),
+                precedents=parts.precedents,
             )
             pool = Pool(self._feed, evaluator, store.put, self._emit, workers=self._workers, limit=limit)
             pool.on_error = self.stop

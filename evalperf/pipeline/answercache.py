@@ -10,6 +10,8 @@ from evalperf.cache import Cache, Coalescer, Provenance, worth_keeping
 from evalperf.config.cache import ResponseCacheConfig
 from evalperf.pipeline.job import Again, Job
 from evalperf.pipeline.response_keys import ResponseKeys
+from evalperf.pipeline.semantic import NearQuestions, Question
+from evalperf.pipeline.watch import paused
 from evalperf.records import CachedFrom, Call, Completion, Request, Response, Unanswered
 
 __all__ = ["AnswerCache"]
@@ -28,11 +30,14 @@ class AnswerCache:
         keys: ResponseKeys,
         config: ResponseCacheConfig,
         cost_usd: Callable[[Completion], float | None],
+        near: NearQuestions | None = None,
     ) -> None:
+        """`near` finds earlier questions by meaning, where that is wanted."""
         self._cache = cache
         self._keys = keys
         self._config = config
         self._cost_usd = cost_usd
+        self._near = near
         self._flights: Coalescer[Outcome] = Coalescer()
 
     async def answer(self, job: Job, request: Request, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
@@ -44,14 +49,15 @@ class AnswerCache:
         key = self._keys(request)
         if key is None:
             return await call()
-        hit = await self._cache.get(key)
-        if hit is not None:
-            return _found(_decoder.decode(hit.value), hit.tier, job)
+        question = None if self._near is None else self._near.question(request, self._keys.epoch(request))
+        found = await self._find(key, question, job)
+        if found is not None:
+            return found
 
         async def call_and_keep() -> Outcome:
             outcome = await call()
             if isinstance(outcome, Response) and not outcome.call.fallback:
-                await self._keep(key, request, outcome.completion)
+                await self._keep(key, request, outcome.completion, question)
             return outcome
 
         outcome, ours = await self._flights.share(key, call_and_keep)
@@ -64,12 +70,25 @@ class AnswerCache:
             return Again(0.0, outcome.failure.kind)
         return outcome
 
-    async def _keep(self, key: bytes, request: Request, completion: Completion) -> None:
-        if worth_keeping(completion.finish_reason, self._config):
-            provenance = Provenance(
-                case_id=request.case.id, model=completion.model, cost_usd=self._cost_usd(completion)
-            )
-            await self._cache.set(key, msgspec.json.encode(completion), provenance)
+    async def _find(self, key: bytes, question: Question | None, job: Job) -> Response | None:
+        """The answer to this question, or else to an earlier one that is near enough."""
+        hit = await self._cache.get(key)
+        if hit is not None:
+            return _found(_decoder.decode(hit.value), hit.tier, job)
+        if question is None or self._near is None:
+            return None
+        with paused(job.slot):  # embedding has time limits of its own
+            near_key = await self._near.find(question)
+        hit = None if near_key is None else await self._cache.get_instead(near_key)  # it may have left since
+        return None if hit is None else _found(_decoder.decode(hit.value), "semantic", job)
+
+    async def _keep(self, key: bytes, request: Request, completion: Completion, question: Question | None) -> None:
+        if not worth_keeping(completion.finish_reason, self._config):
+            return
+        provenance = Provenance(case_id=request.case.id, model=completion.model, cost_usd=self._cost_usd(completion))
+        await self._cache.set(key, msgspec.json.encode(completion), provenance)
+        if question is not None and self._near is not None:
+            await self._near.remember(question, key)
 
 
 def _found(completion: Completion, where: CachedFrom, job: Job) -> Response:

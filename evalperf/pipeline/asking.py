@@ -34,11 +34,13 @@ class AskedModel:
         """Calls go through it from now on."""
         self._caller = caller
 
-    async def ask(self, case: Case, messages: tuple[Message, ...], *, call: int) -> Response | Unanswered:
+    async def ask(
+        self, case: Case, messages: tuple[Message, ...], *, call: int, draw: int = 1
+    ) -> Response | Unanswered:
         """The answer, or why there is none, after all its attempts; raises Halted when the run is being stopped."""
         assert self._caller is not None  # noqa: S101 - connected before the first case
         assert 0 < call < CALLS_PER_MODEL  # noqa: S101 - a scorer's own numbers, never the user's
-        request = Request(case=case, messages=messages)
+        request = Request(case=case, messages=messages, draw=draw)
         job = Job(case=case, call=self._slot * CALLS_PER_MODEL + call, ready_s=clock.now(), request=request)
         job.messages_json = orjson.dumps(messages)
         while True:

@@ -11,9 +11,10 @@ from typing import cast
 
 from msgspec import Struct
 
-from evalperf.cache import Cache, open_cache
+from evalperf.cache import MEGABYTE, Cache, open_cache, open_sqlite
 from evalperf.cases import Prompt, build_prompt
 from evalperf.config.cache import TieredCacheConfig
+from evalperf.config.embedders import EmbedderConfig
 from evalperf.config.model import (
     AnswerProvider,
     EndpointConfig,
@@ -32,6 +33,8 @@ from evalperf.pipeline.batching import (
     batched_provider,
 )
 from evalperf.pipeline.deciding import REPEATABLE
+from evalperf.pipeline.precedents import Retriever, open_precedents
+from evalperf.pipeline.semantic import SemanticIndex, open_semantic_index
 from evalperf.pricing import find_price
 from evalperf.providers import Provider, open_providers
 from evalperf.providers.embedding import open_embedder
@@ -56,6 +59,9 @@ class Parts(Struct, frozen=True, kw_only=True):
     responses: Cache | None
     """The cache of answers, if it is used."""
     embeddings: Cache | None
+    near: SemanticIndex | None
+    """Earlier questions by meaning, if answers to them are wanted."""
+    precedents: Retriever | None
     synthetic: tuple[str, ...]
     """What of this run is simulated, in sentences for the summary."""
     notices: tuple[str, ...]
@@ -92,7 +98,8 @@ async def open_parts(
         caches = config.cache
         cached = any(section.type in REPEATABLE for section in sections)
         responses = await opening.cache(caches.responses, "responses", cache_dir) if cached else None
-        embeddings = await opening.cache(caches.embeddings, "embeddings", cache_dir) if models.embedders else None
+        embeds = models.embedders or config.precedents or (responses and caches.semantic)
+        embeddings = await opening.cache(caches.embeddings, "embeddings", cache_dir) if embeds else None
         yield Parts(
             prompt=prompt,
             providers=providers,
@@ -100,9 +107,11 @@ async def open_parts(
             scorers=scorers,
             models=models,
             asked=tuple(asked),
-            embedders=tuple([await opening.embedder(one, embeddings) for one in models.embedders]),
+            embedders=tuple([await opening.asked_embedder(one, embeddings) for one in models.embedders]),
             responses=responses,
             embeddings=embeddings,
+            near=await opening.near(cache_dir, embeddings) if responses is not None else None,
+            precedents=await opening.precedents(embeddings),
             synthetic=tuple(opening.synthetic),
             notices=tuple(opening.notices),
         )
@@ -144,17 +153,46 @@ class _Opening:
         opening = open_cache(section, name, folder, base_dir=self._base_dir, warn=self.notices.append)
         return await self._stack.enter_async_context(opening)
 
-    async def embedder(self, asked: AskedEmbedder, cache: Cache | None) -> BatchedEmbedder:
+    async def near(self, folder: Path | None, cache: Cache | None) -> SemanticIndex | None:
+        """The semantic cache, if there is to be one; what it knows is kept beside the disk tier of the answers."""
+        config = self._config.cache
+        if config.semantic is None or folder is None:
+            return None
+        backend = None
+        if config.responses.disk:
+            backend = await self._stack.enter_async_context(
+                open_sqlite(
+                    folder / "questions.sqlite",
+                    max_bytes=2 * int(config.semantic.memory_mb * MEGABYTE),
+                    on_damaged=config.responses.on_damaged,
+                    warn=self.notices.append,
+                )
+            )
+        embedder = await self._embedder(config.semantic.embedder, cache)
+        opening = open_semantic_index(config.semantic, embedder, backend, self.notices.append)
+        return await self._stack.enter_async_context(opening)
+
+    async def precedents(self, cache: Cache | None) -> Retriever | None:
+        """The precedents, embedded, if the configuration asks for some."""
+        config = self._config.precedents
+        if config is None:
+            return None
+        embedder = await self._embedder(config.embedder, cache)
+        return await self._stack.enter_async_context(open_precedents(config, embedder, self._base_dir))
+
+    async def asked_embedder(self, asked: AskedEmbedder, cache: Cache | None) -> BatchedEmbedder:
         """The embedder of a scorer, connected."""
+        embedder = await self._embedder(asked.section, cache)
+        asked.connect(embedder)
+        return embedder
+
+    async def _embedder(self, section: EmbedderConfig, cache: Cache | None) -> BatchedEmbedder:
         config = self._config
-        limits = BatchLimits.from_config(
-            config.concurrency, most=asked.section.max_batch_size, max_weight=MAX_BATCH_BYTES
-        )
-        raw = await self._stack.enter_async_context(
-            open_embedder(asked.section, self._base_dir, connections=limits.max_concurrent)
-        )
+        limits = BatchLimits.from_config(config.concurrency, most=section.max_batch_size, max_weight=MAX_BATCH_BYTES)
+        opening_raw = open_embedder(section, self._base_dir, connections=limits.max_concurrent)
+        raw = await self._stack.enter_async_context(opening_raw)
         await raw.check()
-        price = find_price(asked.section)
+        price = find_price(section)
         opening = batched_embedder(
             raw,
             limits,
@@ -163,9 +201,7 @@ class _Opening:
             cache=cache,
             cost_usd=_unknown if price is None else price.cost_usd,
         )
-        embedder = await self._stack.enter_async_context(opening)
-        asked.connect(embedder)
-        return embedder
+        return await self._stack.enter_async_context(opening)
 
 
 def _unknown(_: Usage) -> float | None:

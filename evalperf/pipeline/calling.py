@@ -17,6 +17,7 @@ from evalperf.pipeline.endpoint import Endpoint
 from evalperf.pipeline.hedging import Hedging
 from evalperf.pipeline.response_keys import ResponseKeys
 from evalperf.pipeline.router import Router
+from evalperf.pipeline.semantic import NearQuestions, SemanticIndex
 from evalperf.pipeline.spending import Spending
 from evalperf.providers import Provider
 from evalperf.resilience import (
@@ -51,6 +52,7 @@ class Calling:
         workers: int,
         known_limits: Mapping[int, int],
         cache: Cache | None,
+        near: SemanticIndex | None,
         budget: Budget | None,
         emit: Emit,
     ) -> None:
@@ -58,6 +60,7 @@ class Calling:
         self._workers = workers
         self._known_limits = known_limits
         self._cache = cache
+        self._near = near
         self._budget = budget
         self._emit = emit
         self._random = random.Random(config.cases.seed)
@@ -112,8 +115,12 @@ class Calling:
     def _answer_cache(self, section: AnswerProvider, spending: Spending) -> AnswerCache | None:
         if self._cache is None or section.type not in REPEATABLE:
             return None
-        keys = ResponseKeys(section, self._config.cache)
-        return AnswerCache(self._cache, keys, self._config.cache.responses, spending.cost_usd)
+        config = self._config.cache
+        keys = ResponseKeys(section, config)
+        near = None
+        if self._near is not None and section is self._config.provider:  # what a judge is shown differs in details
+            near = NearQuestions(self._near, keys.static_parts, config)
+        return AnswerCache(self._cache, keys, config.responses, spending.cost_usd, near)
 
     def _endpoint(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from msgspec import UNSET, Struct
 
@@ -24,13 +25,28 @@ from evalperf.resilience import (
     Transition,
     outcome_of,
 )
+from evalperf.stats import Sketch
 
-__all__ = ["Endpoint", "Seat"]
+__all__ = ["CallCounts", "Endpoint", "Seat"]
 
 DEFAULT_PAUSE_S = 1.0
 """After a 429 that does not say how long to wait."""
 HINT_SPREAD = 0.1
 """A server's own wish is stretched by up to this share, so that those it sent away do not come back as one."""
+
+
+class CallCounts:
+    """What has become of the calls to one endpoint, for the summary."""
+
+    __slots__ = ("calls", "errors", "latency")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        """That have left."""
+        self.errors: Counter[str] = Counter()
+        """By kind."""
+        self.latency = Sketch()
+        """Of the answers, in seconds."""
 
 
 class Endpoint:
@@ -60,6 +76,7 @@ class Endpoint:
         self.calls = 0
         """On the wire now; the load also counts those that wait at the gate."""
         self.answers = 0
+        self.counts = CallCounts()
         self.openings = 0
         """How often the breaker has opened."""
         self._answered_s = float("-inf")
@@ -100,6 +117,7 @@ class Endpoint:
         now_s = clock.now()
         self._answered_s = now_s
         self.answers += 1
+        self.counts.latency.add(latency_s)
         self.load.succeeded(now_s, latency_s)
         self.control.completed(now_s, seat.sending, ok=True)
         if seat.tokens and completion.usage is not None:
@@ -114,6 +132,7 @@ class Endpoint:
     def failed(self, seat: Seat, error: ProviderError, latency_s: float) -> None:
         """The call has brought a failure."""
         now_s = clock.now()
+        self.counts.errors[error.kind] += 1
         outcome = CallOutcome.NEUTRAL if isinstance(error, LocalFault) else outcome_of(error.kind, error.status)
         if outcome is CallOutcome.FAILURE:
             self.load.failed(now_s, latency_s)
@@ -186,6 +205,7 @@ class Seat(Struct, gc=False):
         """The call leaves now."""
         self.on_wire = True
         self.endpoint.calls += 1
+        self.endpoint.counts.calls += 1
         self.sending = self.endpoint.control.sent(clock.now(), self.endpoint.calls)
 
     def answered(self, completion: Completion, latency_s: float) -> None:

@@ -11,8 +11,10 @@ from msgspec import UNSET, Struct
 
 from evalperf import clock
 from evalperf.cases import Prompt, PromptError
-from evalperf.errors import ConfigError, OutputError, StoppedError
+from evalperf.errors import ConfigError, OutputError, ProviderError, StoppedError
 from evalperf.pipeline.job import Again, Halted, Job
+from evalperf.pipeline.precedents import Retriever
+from evalperf.pipeline.watch import paused
 from evalperf.records import Call, Completion, Failure, Request, Response, Result, Score, Unanswered
 from evalperf.scorers import Scorer, overall
 
@@ -52,6 +54,7 @@ class Evaluator:
         *,
         include_input: bool,
         asks: bool = False,
+        precedents: Retriever | None = None,
     ) -> None:
         """`asks`: whether scorers call models."""
         self._prompt = prompt
@@ -60,17 +63,16 @@ class Evaluator:
         self._weights = {scorer.name: scorer.weight for scorer in scorers}
         self._include_input = include_input
         self._asks = asks
+        self._precedents = precedents
 
     async def evaluate(self, job: Job) -> Result | Again:
         """The case's result, or Again after a failure that may pass; raises only what ends the run."""
         if job.request is None:
             job.started_at = clock.utc_now()
-            try:
-                job.request = Request(case=job.case, messages=self._prompt.render(job.case))
-                job.messages_json = orjson.dumps(job.request.messages)
-            except (PromptError, orjson.JSONEncodeError) as error:  # the latter: a number of 30 digits in one message
-                failure = Failure(kind="rejected", message=f"no prompt: {error}")
+            failure = await self._ask(job)
+            if failure is not None:
                 return self._result(job, Unanswered(failure=failure, call=_spent(job)), _NOT_SCORED)
+        assert job.request is not None  # noqa: S101 - there was no failure
         outcome = await self._answers.attempt(job, job.request)
         if isinstance(outcome, Again):
             return outcome
@@ -85,6 +87,20 @@ class Evaluator:
         except Halted:
             return Again(0.0)
         return self._result(job, outcome, _Scored(scores, scorer_failure, clock.now() - began_s))
+
+    async def _ask(self, job: Job) -> Failure | None:
+        """Makes the job's request, or says why there is none."""
+        try:
+            if self._precedents is not None:
+                with paused(job.slot):
+                    job.case = await self._precedents.with_precedents(job.case)
+            job.request = Request(case=job.case, messages=self._prompt.render(job.case))
+            job.messages_json = orjson.dumps(job.request.messages)
+        except ProviderError as error:
+            return Failure(kind=error.kind, message=f"no precedents: {error.message}", retryable=error.retryable)
+        except (PromptError, orjson.JSONEncodeError) as error:  # the latter: a number of 30 digits in one message
+            return Failure(kind="rejected", message=f"no prompt: {error}")
+        return None
 
     def timed_out(self, job: Job) -> Result:
         """The result of a case that kept its worker for too long; an answer that had come is kept."""

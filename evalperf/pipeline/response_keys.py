@@ -29,8 +29,13 @@ class ResponseKeys:
 
     def __call__(self, request: Request) -> bytes | None:
         """The key, or None where the answer is neither to be looked up nor kept."""
-        return None if self._bypassed else self._make(request.messages, self.epoch(request))
+        return None if self._bypassed else self._make(request.messages, self.repetition(request))
 
     def epoch(self, request: Request) -> int | None:
         """The epoch as far as it decides the answer."""
         return request.case.epoch if self.sampled else None
+
+    def repetition(self, request: Request) -> int | None | tuple[int, int]:
+        """Which of several answers to the same messages is meant: by epoch, and by draw where there are several."""
+        epoch = self.epoch(request)
+        return epoch if epoch is None or request.draw == 1 else (epoch, request.draw)

@@ -7,13 +7,13 @@ nothing per case and is exact enough for limits of minutes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 
 from evalperf import clock
 
-__all__ = ["Slot", "Watch", "watch"]
+__all__ = ["Slot", "Watch", "paused", "watch"]
 
 SWEEPS_PER_LIMIT = 20
 
@@ -54,6 +54,19 @@ class Slot:
         if not self._interrupted:
             self._interrupted = True
             self._task.cancel()
+
+
+@contextmanager
+def paused(slot: Slot | None) -> Iterator[None]:
+    """What the block waits for is no work of the slot's task, if it has a slot."""
+    if slot is None:
+        yield
+        return
+    slot.pause()
+    try:
+        yield
+    finally:
+        slot.resume()
 
 
 class Watch:

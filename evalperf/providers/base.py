@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from msgspec import Struct
-
 from evalperf.errors import ProviderError
+from evalperf.figures import ConnectionStatistics
 from evalperf.records import Completion, Request
 
 __all__ = ["ConnectionStatistics", "LocalFault", "Provider", "Unreachable", "WrongAddress"]
-
-
-class ConnectionStatistics(Struct, frozen=True, kw_only=True):
-    """How many connections it took to carry the calls: with reuse, far fewer than there are calls."""
-
-    calls: int
-    """Also those that failed, and checks of the endpoint."""
-    connections_opened: int
 
 
 class Provider(Protocol):
