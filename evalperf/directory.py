@@ -5,6 +5,8 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
+import msgspec
+
 from evalperf import __version__, clock
 from evalperf.cases import Survey
 from evalperf.config.load import LoadedConfig
@@ -27,11 +29,11 @@ __all__ = ["open_directory"]
 
 
 def open_directory(
-    loaded: LoadedConfig, inputs: Survey, *, resume: str | None, retry_failed: bool
+    loaded: LoadedConfig, inputs: Survey, *, resume: str | None, retry_failed: bool, parent: str | None = None
 ) -> tuple[RunDirectory, RunInfo]:
     """A new run's directory, or with `resume` that of the run to continue; raises ConfigError if it is another run.
 
-    With `retry_failed` a run may be continued that was finished.
+    With `retry_failed` a run may be continued that was finished. `parent` is the run that a new one is made from.
     """
     output_dir = loaded.base_dir / loaded.config.output.dir
     digests = fingerprint(loaded.config, inputs)
@@ -42,7 +44,7 @@ def open_directory(
         info = read_run_info(directory)
         check_same(info, digests)
         return directory, info
-    info = _info(loaded, inputs, digests)
+    info = msgspec.structs.replace(_info(loaded, inputs, digests), parent=parent)
     try:
         directory = create_run(output_dir, info.run_id)
     except OutputError as error:  # before the first case, it is the configuration that names a wrong place

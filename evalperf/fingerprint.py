@@ -8,7 +8,9 @@ from typing import Any
 import orjson
 
 from evalperf.cases import Survey
-from evalperf.config.model import RunConfig
+from evalperf.config.embedders import AnyEmbedder
+from evalperf.config.model import AnswerProvider, RunConfig
+from evalperf.config.section import Section
 from evalperf.errors import ConfigError
 from evalperf.pipeline.deciding import what_answers
 from evalperf.results import RunInfo
@@ -23,6 +25,9 @@ MEANING = {
     "scorers": "the scorers",
 }
 
+DECIDES_VECTORS = {"type", "model", "dimensions", "call", "options", "path"}
+"""Of an embedder; the rest (addresses, keys, sizes of batches) may change between two sessions of a run."""
+
 
 def fingerprint(config: RunConfig, survey: Survey) -> dict[str, str]:
     """A digest for each thing that decides what the result lines say; keys as in `MEANING`."""
@@ -31,7 +36,7 @@ def fingerprint(config: RunConfig, survey: Survey) -> dict[str, str]:
         "cases": config.cases.model_dump(mode="json", exclude={"path", "max_line_bytes", "on_bad_line"}),
         "prompt": _prompt(config),
         "provider": what_answers(config.provider),
-        "scorers": [scorer.model_dump(mode="json") for scorer in config.scorers],
+        "scorers": [_deciding(scorer) for scorer in config.scorers],
     }
     return {name: _digest(part) for name, part in parts.items()}
 
@@ -53,10 +58,22 @@ def _prompt(config: RunConfig) -> dict[str, Any]:
         return prompt
     section = config.precedents
     chosen = section.model_dump(mode="json", include={"k", "origin", "path", "threshold", "max_entries"})
-    embedder = section.embedder.model_dump(
-        mode="json", include={"type", "model", "dimensions", "call", "options", "path"}
-    )
-    return {**prompt, "precedents": {**chosen, "embedder": embedder}}
+    return {**prompt, "precedents": {**chosen, "embedder": _deciding(section.embedder)}}
+
+
+def _deciding(value: Any) -> Any:
+    """The setting in terms of JSON; of a model that is asked only what it is, not where, how fast or by which key."""
+    if isinstance(value, AnswerProvider):
+        return what_answers(value)
+    if isinstance(value, AnyEmbedder):
+        return value.model_dump(mode="json", include=DECIDES_VECTORS)
+    if isinstance(value, Section):
+        return {name: _deciding(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {name: _deciding(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_deciding(item) for item in value]
+    return value
 
 
 def _digest(part: Any) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import resource
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import TextIO
@@ -29,11 +29,15 @@ from evalperf.events import Bus, Noticed, RunFinished, RunStarted
 from evalperf.interrupt import Interrupt, interruptible
 from evalperf.learned import known_limits, remember_limits
 from evalperf.pipeline.assemble import Parts, open_parts
-from evalperf.records import Case
+from evalperf.pipeline.earlier import EarlierAnswers
 from evalperf.report import Report, RunFacts, RunStatus
-from evalperf.results import Rejected, RejectedLine, RunDirectory, RunInfo, Store, StoreOptions, open_store
-from evalperf.sizing import BATCH_BYTES, batch_size, count_workers
-from evalperf.spent import open_budget
+from evalperf.reading import read_cases
+from evalperf.rescore import open_parent
+from evalperf.resilience import Budget
+from evalperf.resources import memory_exceeded, resource_limits, within_memory
+from evalperf.results import Rejected, RunDirectory, RunInfo, Store, StoreOptions, open_store
+from evalperf.sizing import batch_size, count_workers, workers_cut
+from evalperf.spent import charge_earlier_sessions, check_prices, open_budget
 from evalperf.stats import check_gate_names
 from evalperf.summarise import save_summary, summarise_run
 
@@ -47,6 +51,8 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     """A run to continue: a path, an id, a unique prefix, or "" for the latest unfinished one of this name."""
     retry_failed: bool = False
     """Take failed cases of the resumed run again."""
+    parent: RunDirectory | None = None
+    """A run whose answers are scored again; nothing is asked then, and `resume` does not apply."""
     cache: bool = True
     """Whether caches are read and written, as far as the configuration has them."""
     progress: Mode = "none"
@@ -74,7 +80,12 @@ class _Session(Struct, frozen=True, kw_only=True):
     info: RunInfo
     inputs: Survey
     parts: Parts
+    notices: tuple[str, ...]
+    """What of the limits on resources does not hold as it stands in the configuration."""
+    budget: Budget | None
     workers: int
+    earlier: EarlierAnswers | None
+    """The answers of the parent."""
     state_dir: Path
     """Where what runs learn about endpoints is kept."""
 
@@ -105,8 +116,17 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
     inputs = await survey(config.cases, loaded.base_dir)
     workers = count_workers(config)
     caches = cache_dir(options.environ or None) if options.cache else None
-    async with open_parts(config, loaded.base_dir, connections=workers, cache_dir=caches) as parts:
-        directory, info = open_directory(loaded, inputs, resume=options.resume, retry_failed=options.retry_failed)
+    budget = open_budget(config)
+    async with (
+        resource_limits(config.concurrency.resource_limits) as refused,
+        open_parts(config, loaded.base_dir, connections=workers, cache_dir=caches, budget=budget) as parts,
+        open_parent(options.parent, loaded, inputs) as earlier,
+    ):
+        check_prices(config, parts.models)
+        parent = None if options.parent is None else options.parent.id
+        directory, info = open_directory(
+            loaded, inputs, resume=options.resume, retry_failed=options.retry_failed, parent=parent
+        )
         session = _Session(
             loaded=loaded,
             options=options,
@@ -114,7 +134,10 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
             info=info,
             inputs=inputs,
             parts=parts,
+            notices=tuple(one for one in (*refused, workers_cut(config, workers)) if one is not None),
+            budget=budget,
             workers=workers,
+            earlier=earlier,
             state_dir=state_dir(options.environ or None),
         )
         stderr = sys.stderr if options.stderr is None else options.stderr
@@ -135,8 +158,10 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
     rejected = Rejected(session.directory)
     async with open_store(session.directory, session.info, _store_options(session), bus.emit) as store:
         bus.emit(_started(session, store))
-        engine = _engine(session, store, bus)
-        for notice in session.parts.notices:
+        if session.budget is not None and store.recovered.done:
+            await asyncio.to_thread(charge_earlier_sessions, session.budget, session.directory)
+        engine = _engine(session, bus)
+        for notice in (*session.notices, *session.parts.notices):
             bus.emit(Noticed(clock.now(), "warning", notice))
         error, interrupt = await _execute(session, engine, store, rejected, bus)
         status: RunStatus = "complete"
@@ -146,6 +171,9 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
             await store.finish()
         limited_by = max(engine.limited_by, key=engine.limited_by.__getitem__, default="server")
         remember_limits(session.config, engine.router, limited_by, session.state_dir, _teller(bus))
+    exceeded = memory_exceeded(session.config.concurrency.resource_limits, _peak_rss_bytes())
+    if exceeded is not None:
+        _teller(bus)(exceeded)
     bus.emit(RunFinished(clock.now(), status))
     facts = RunFacts(
         status=status,
@@ -163,16 +191,16 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
     return _Ended(facts=facts, error=error, signal_code=interrupt.exit_code)
 
 
-def _engine(session: _Session, store: Store, bus: Bus) -> LocalEngine:
-    config, parts = session.config, session.parts
-    resumed = store.recovered.done > 0
+def _engine(session: _Session, bus: Bus) -> LocalEngine:
+    config = session.config
     return LocalEngine(
         config,
-        parts,
+        session.parts,
         workers=session.workers,
         known_limits=known_limits(config, session.state_dir, _teller(bus)),
-        budget=open_budget(config, parts.models, session.directory, resumed=resumed),
+        budget=session.budget,
         emit=bus.emit,
+        earlier=session.earlier,
     )
 
 
@@ -189,7 +217,10 @@ async def _execute(
     """What ended the session early, if anything: an error as it was found, or a signal."""
     with interruptible(engine.stop, _teller(bus)) as interrupt:
         try:
-            async with aclosing(_batches(session, store, rejected)) as batches:
+            cases = read_cases(session.loaded, session.parts.prompt, store, rejected, session.earlier)
+            memory_mb = session.config.concurrency.resource_limits.memory_mb
+            held = within_memory(cases, memory_mb, engine.unfinished, _teller(bus))
+            async with aclosing(cases), aclosing(held) as batches:
                 await engine.execute(batches, store)
         except EvalperfError as error:
             return error, interrupt
@@ -197,42 +228,6 @@ async def _execute(
             if interrupt.exit_code is None:
                 raise
     return None, interrupt
-
-
-async def _batches(session: _Session, store: Store, rejected: Rejected) -> AsyncGenerator[list[Case], None]:
-    """The cases to do; the first ones are held against the prompt before any of them is sent."""
-    config = session.config
-    skipped: list[RejectedLine] = []
-    reading = read_batches(
-        config.cases,
-        session.loaded.base_dir,
-        max_cases=batch_size(config),
-        max_bytes=BATCH_BYTES,
-        done=store.is_done,
-        on_reject=lambda line: skipped.append(
-            RejectedLine(path=str(line.path), line=line.line, column=line.column, reason=line.reason)
-        ),
-    )
-    checked = False
-    async with aclosing(reading) as batches:
-        try:
-            async for batch in batches:
-                if not checked:
-                    session.parts.prompt.check(batch)
-                    checked = True
-                yield batch
-                await _note(skipped, rejected)
-        finally:
-            await _note(skipped, rejected)  # also those before an error that ends the reading
-    if not checked and not store.recovered.done:
-        what = ", ".join(config.cases.path) if isinstance(config.cases.path, list) else config.cases.path
-        raise InputError(what, "no case to run", hint='is the file empty, or does "cases.where" hold for no line?')
-
-
-async def _note(skipped: list[RejectedLine], rejected: Rejected) -> None:
-    if skipped:
-        await rejected.append(skipped)
-        skipped.clear()
 
 
 def _started(session: _Session, store: Store) -> RunStarted:
@@ -247,6 +242,7 @@ def _started(session: _Session, store: Store) -> RunStarted:
         resumed=store.recovered.done,
         workers=session.workers,
         scorers=tuple(scorer.name for scorer in session.parts.scorers),
+        caches=session.parts.responses is not None,
     )
 
 

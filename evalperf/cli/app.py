@@ -9,11 +9,13 @@ import typer
 from evalperf import __version__
 from evalperf.cli.cache import cache
 from evalperf.cli.console import session_of, write
+from evalperf.cli.doctor import doctor
 from evalperf.cli.grammar import Command, Commands, RunCommand
 from evalperf.cli.init import init
 from evalperf.cli.report import report
 from evalperf.cli.run import run
 from evalperf.cli.schema import schema
+from evalperf.cli.score import score
 from evalperf.cli.simulate import simulate
 from evalperf.cli.tune_workers import tune_workers
 from evalperf.cli.validate import validate
@@ -74,9 +76,11 @@ def evalperf(
 
 app.command("run", cls=RunCommand)(run)
 app.command("report", cls=Command)(report)
+app.command("score", cls=Command)(score)
 app.command("simulate", cls=Command)(simulate)
 app.command("tune-workers", cls=Command)(tune_workers)
 app.command("validate", cls=Command)(validate)
+app.command("doctor", cls=Command)(doctor)
 app.command("schema", cls=Command)(schema)
 app.command("init", cls=Command)(init)
 app.add_typer(cache, name="cache")

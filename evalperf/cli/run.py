@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evalperf.config.overrides import Change
     from evalperf.run import RunOptions
 
-__all__ = ["run"]
+__all__ = ["execute_and_print", "run"]
 
 Progress = Literal["auto", "live", "tqdm", "plain", "json", "none"]
 
@@ -133,7 +133,7 @@ def run(
         return
     progress = "none" if quiet and progress == "auto" else progress
     raise typer.Exit(
-        _execute(session, loaded, _options(resume, retry_failed, progress, cache=not no_cache), as_json=json)
+        execute_and_print(session, loaded, _options(resume, retry_failed, progress, cache=not no_cache), as_json=json)
     )
 
 
@@ -166,7 +166,8 @@ def _options(resume: str | None, retry_failed: bool, progress: Progress, *, cach
     )
 
 
-def _execute(session: Session, loaded: LoadedConfig, options: RunOptions, *, as_json: bool) -> int:
+def execute_and_print(session: Session, loaded: LoadedConfig, options: RunOptions, *, as_json: bool) -> int:
+    """Runs, prints what came out, and returns the exit code."""
     from evalperf.report import RENDERERS
     from evalperf.run import execute
 

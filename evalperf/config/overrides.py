@@ -10,7 +10,7 @@ from typing import Any, Never
 from evalperf.config.source import KeyPath, dotted
 from evalperf.errors import ConfigError
 
-__all__ = ["Change", "Override", "Redirect", "parse_override"]
+__all__ = ["Change", "Override", "RecordedAnswers", "Redirect", "parse_override"]
 
 _PART = re.compile(r'"(?P<quoted>[^"]*)"|(?P<plain>[^."]+)')
 
@@ -64,6 +64,22 @@ class Override:
 
 
 @dataclass(frozen=True)
+class RecordedAnswers:
+    """The run takes answers that are already there: nothing of how they were asked for holds for it."""
+
+    model: str | None
+    """Who has answered."""
+    flag: str = "score"
+
+    def apply(self, tree: dict[str, Any]) -> list[KeyPath]:
+        """Changes the tree and returns the paths that were written."""
+        for section in ("prompt", "precedents", "fallback", "hedging"):
+            tree.pop(section, None)
+        tree["provider"] = {"type": "replay"} if self.model is None else {"type": "replay", "model": self.model}
+        return [("provider",)]
+
+
+@dataclass(frozen=True)
 class Redirect:
     """The run pointed at another server: the provider becomes `openai` at this URL.
 
@@ -91,7 +107,7 @@ class Redirect:
         ]
 
 
-Change = Override | Redirect
+Change = Override | RecordedAnswers | Redirect
 
 
 def parse_override(text: str) -> Override:

@@ -41,11 +41,14 @@ class LocalEngine:
         known_limits: Mapping[int, int],
         budget: Budget | None,
         emit: Emit,
+        earlier: Answers | None = None,
     ) -> None:
+        """`earlier`: answers that are already there, instead of the provider's."""
         self._config = config
         self._parts = parts
         self._workers = workers
         self._emit = emit
+        self._earlier = earlier
         self._calling = Calling(
             config,
             workers=workers,
@@ -80,6 +83,10 @@ class LocalEngine:
             if router is not None:
                 router.close()
 
+    def unfinished(self) -> int:
+        """Cases that were read and have no result yet."""
+        return self._feed.busy + self._feed.queued + self._feed.waiting
+
     def figures(self) -> CallingFigures:
         """What the calls came to so far."""
         hedged = None if self._hedges is None else self._hedges.copies
@@ -111,6 +118,8 @@ class LocalEngine:
                 await self._sampled(pool, batches, store)
 
     def _answers(self, store: Store, hedges: Hedging | None) -> Answers:
+        if self._earlier is not None:
+            return self._earlier
         if self.router is None:
             return Recorded(self._parts.providers[0])
         return self._calling.caller(self._config.provider, self.router, store.journal, hedges)
