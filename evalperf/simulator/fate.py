@@ -13,7 +13,7 @@ from evalperf.simulator.options import SimulatorOptions
 
 __all__ = ["Fate", "Fault", "decide"]
 
-Fault = Literal["429", "500", "dropped"]
+Fault = Literal["429", "500", "overloaded", "dropped", "malformed"]
 
 _STANDARD_NORMAL = NormalDist()
 _BITS = 52  # so many that (n + ½) / 2ⁿ is exact, and neither 0 nor 1
@@ -24,7 +24,9 @@ class Fate(Struct, frozen=True):
 
     fault: Fault | None
     latency_s: float
-    """Time until the answer is complete."""
+    """Time until the answer is complete, while nothing else is to be done."""
+    manner: float
+    """From 0 to 1: in which form a judge replies."""
 
 
 def decide(options: SimulatorOptions, content: int, times_asked: int) -> Fate:
@@ -34,11 +36,15 @@ def decide(options: SimulatorOptions, content: int, times_asked: int) -> Fate:
     so their order can't matter, and a retry is a fresh draw.
     """
     key = b"%d %d %d" % (options.seed, content, times_asked)
+    fault, latency = _uniforms(key)
+    stall, manner = _uniforms(key + b" more")
+    stall_s = options.stall_s if stall < options.rate_stalled else 0.0
+    return Fate(_fault(options, fault), _latency_s(options, latency) + stall_s, manner)
+
+
+def _uniforms(key: bytes) -> tuple[float, float]:
     draw: int = xxhash.xxh3_128_intdigest(key)
-    return Fate(
-        _fault(options, _uniform(draw >> 64)),
-        _latency_s(options, _uniform(draw & (2**64 - 1))),
-    )
+    return _uniform(draw >> 64), _uniform(draw & (2**64 - 1))
 
 
 def _uniform(bits64: int) -> float:
@@ -46,12 +52,17 @@ def _uniform(bits64: int) -> float:
 
 
 def _fault(options: SimulatorOptions, u: float) -> Fault | None:
-    if u < options.rate_429:
-        return "429"
-    if u < options.rate_429 + options.rate_500:
-        return "500"
-    if u < options.rate_429 + options.rate_500 + options.rate_dropped:
-        return "dropped"
+    shares: tuple[tuple[Fault, float], ...] = (
+        ("429", options.rate_429),
+        ("500", options.rate_500),
+        ("dropped", options.rate_dropped),
+        ("overloaded", options.rate_overloaded),
+        ("malformed", options.rate_malformed),
+    )
+    for fault, share in shares:
+        if u < share:
+            return fault
+        u -= share
     return None
 
 

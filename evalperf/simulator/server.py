@@ -2,173 +2,139 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import hmac
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from itertools import count
 
-import orjson
 from aiohttp import web
 
-from evalperf.clock import utc_now
-from evalperf.simulator.fate import Fate, decide
+from evalperf.clock import unix_s
+from evalperf.simulator.answering import Answering
+from evalperf.simulator.api import ANTHROPIC, EMBEDDING, OPENAI, ROUTES, Parse, Refused, Vendor
+from evalperf.simulator.delivery import Visit, reply
 from evalperf.simulator.options import SimulatorOptions
-from evalperf.simulator.protocol import (
-    Answer,
-    Asked,
-    Refused,
-    Stamp,
-    body,
-    chunks,
-    cut,
-    error_body,
-    parse_chat,
-    parse_completions,
-)
-from evalperf.simulator.solvers import solve
 from evalperf.simulator.tally import Tally
 
 __all__ = ["listen"]
 
-_FIRST_TOKEN_SHARE = 0.3  # of the latency, when streaming
 _MAX_BODY_BYTES = 32 * 1024 * 1024
+_BACKLOG = 1024  # a client may open as many connections at once
 
-Parse = Callable[[bytes, Sequence[str]], Asked]
+Act = Callable[[Visit], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def listen(options: SimulatorOptions, *, host: str, port: int) -> AsyncIterator[str]:
+async def listen(
+    options: SimulatorOptions, *, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Serves until the block is left; yields the base URL. Raises OSError where the address is taken."""
     application = web.Application(client_max_size=_MAX_BODY_BYTES)
     _Endpoint(options).add_routes(application)
     runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, host, port, ssl_context=tls, backlog=_BACKLOG).start()
         bound_host, bound_port = runner.addresses[0][:2]
         shown = f"[{bound_host}]" if ":" in bound_host else bound_host
-        yield f"http://{shown}:{bound_port}/v1"
+        yield f"{'http' if tls is None else 'https'}://{shown}:{bound_port}/v1"
     finally:
         await runner.cleanup()
 
 
 class _Endpoint:
+    """Its routes; each reply carries an id, and each error has its vendor's form."""
+
     def __init__(self, options: SimulatorOptions) -> None:
         self._options = options
+        self._names = (*options.models, EMBEDDING)
         self._tally = Tally()
-        self._started = _unix_time()
+        self._answering = Answering(options, self._tally)
+        self._started = int(unix_s())
+        self._numbers = count(1)
 
     def add_routes(self, application: web.Application) -> None:
         add = application.router.add_route
-        add("POST", "/v1/chat/completions", self._chat)
-        add("POST", "/v1/completions", self._completions)
-        add("GET", "/v1/models", self._models)
+        for path, (parse, vendor) in ROUTES.items():
+            add("POST", path, self._counted(parse, vendor))
+        add("GET", "/v1/models", self._open(self._models))
+        add("GET", "/v1/models/{model:.+}", self._open(self._model))
         add("GET", "/health", self._health)
         add("GET", "/stats", self._stats)
-        add("*", "/{path:.*}", self._nowhere)
+        add("*", "/{path:.*}", self._open(_nowhere))
 
-    async def _chat(self, request: web.Request) -> web.StreamResponse:
-        return await self._count(request, parse_chat)
-
-    async def _completions(self, request: web.Request) -> web.StreamResponse:
-        return await self._count(request, parse_completions)
-
-    async def _models(self, _: web.Request) -> web.Response:
-        models = [
-            {"id": name, "object": "model", "created": self._started, "owned_by": "evalperf-simulator"}
-            for name in self._options.models
-        ]
-        return _json({"object": "list", "data": models})
-
-    async def _health(self, _: web.Request) -> web.Response:
-        return _json({"status": "ok", "models": self._options.models})
-
-    async def _stats(self, _: web.Request) -> web.Response:
-        return _json(self._tally.report())
-
-    async def _nowhere(self, request: web.Request) -> web.Response:
-        message = f"Invalid URL ({request.method} {request.path})"
-        return _json(error_body(message, type="invalid_request_error"), status=404)
-
-    async def _count(self, request: web.Request, parse: Parse) -> web.StreamResponse:
+    def _counted(self, parse: Parse, vendor: Vendor) -> Handler:
         """The tally knows every request that arrived, and how each ended."""
-        self._tally.arrived()
-        outcome = "away"  # what remains when the client left and the handler was cancelled
-        try:
-            response = await self._answer(request, parse)
-            outcome = "dropped" if request.transport is None or request.transport.is_closing() else str(response.status)
-        finally:
-            self._tally.finished(outcome)
-        return response
 
-    async def _answer(self, request: web.Request, parse: Parse) -> web.StreamResponse:
+        async def answer(visit: Visit) -> web.StreamResponse:
+            return await self._answering.answer(visit, parse(await _body(visit.request), self._options.models))
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            self._tally.arrived()
+            visit = self._visit(request, vendor)
+            outcome = "away"  # what remains when the client left and the handler was cancelled
+            try:
+                response = await self._guarded(visit, answer)
+                outcome = "dropped" if visit.lost else str(response.status)
+            finally:
+                self._tally.finished(outcome)
+            return response
+
+        return handle
+
+    def _open(self, act: Act) -> Handler:
+        """Of the two vendors, the one whose header is there."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            vendor = ANTHROPIC if "anthropic-version" in request.headers else OPENAI
+            return await self._guarded(self._visit(request, vendor), act)
+
+        return handle
+
+    def _visit(self, request: web.Request, vendor: Vendor) -> Visit:
+        request_id = f"req_{next(self._numbers):016x}"
+        return Visit(request, vendor, request_id, {vendor.request_id_header: request_id})
+
+    async def _guarded(self, visit: Visit, act: Act) -> web.StreamResponse:
         try:
-            asked = parse(await request.read(), self._options.models)
+            self._check_key(visit.request)
+            return await act(visit)
         except Refused as refused:
-            error = error_body(refused.message, type="invalid_request_error", param=refused.param, code=refused.code)
-            return _json(error, status=refused.status)
-        times_asked = self._tally.ask(asked.content)
-        fate = decide(self._options, asked.content, times_asked)
-        if fate.fault is not None:
-            return await self._fail(request, fate)
-        stamp = Stamp(f"{asked.content:016x}{times_asked:04x}", _unix_time())
-        answers = [cut(solve(asked.model, question), asked) for question in asked.questions for _ in range(asked.n)]
-        response: web.StreamResponse
-        if asked.stream:
-            response = await _stream(request, asked, answers, stamp, fate.latency_s)
-        else:
-            await asyncio.sleep(fate.latency_s)
-            response = _json(body(asked, answers, stamp))
-        self._tally.answered(asked.content)
-        return response
+            return reply(visit, visit.vendor.error(refused, visit.id), status=refused.status)
 
-    async def _fail(self, request: web.Request, fate: Fate) -> web.Response:
-        if fate.fault == "429":
-            return self._too_many()
-        if fate.fault == "500":
-            await asyncio.sleep(fate.latency_s)
-            return _json(error_body("The server had an error (injected).", type="server_error"), status=500)
-        await asyncio.sleep(fate.latency_s / 2)
-        if request.transport is not None:
-            request.transport.abort()
-        return web.Response(status=500)  # never leaves: the transport is gone
+    def _check_key(self, request: web.Request) -> None:
+        if self._options.api_key is None:
+            return
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        shown = (bearer, request.headers.get("api-key", ""), request.headers.get("x-api-key", ""))
+        if not any(hmac.compare_digest(key.encode(), self._options.api_key.encode()) for key in shown):
+            raise Refused(401, "Incorrect API key provided.", code="invalid_api_key")
 
-    def _too_many(self) -> web.Response:
-        """No x-ratelimit-limit-requests: these refusals follow from no limit that a client could pace itself by."""
-        wait_s = self._options.retry_after_s
-        headers = {
-            "Retry-After": f"{wait_s:g}",
-            "retry-after-ms": f"{wait_s * 1000:.0f}",
-            "x-ratelimit-remaining-requests": "0",
-            "x-ratelimit-reset-requests": f"{wait_s:g}s",
-        }
-        error = error_body("Rate limit reached (injected).", type="requests", code="rate_limit_exceeded")
-        return _json(error, status=429, headers=headers)
+    async def _models(self, visit: Visit) -> web.StreamResponse:
+        models = [visit.vendor.model(name, self._started) for name in self._names]
+        return reply(visit, visit.vendor.models(models))
+
+    async def _model(self, visit: Visit) -> web.StreamResponse:
+        name = visit.request.match_info["model"]
+        if name not in self._names:
+            raise Refused(404, f"The model `{name}` does not exist.", param="model", code="model_not_found")
+        return reply(visit, visit.vendor.model(name, self._started))
+
+    async def _health(self, request: web.Request) -> web.StreamResponse:
+        return reply(self._visit(request, OPENAI), {"status": "ok", "models": self._names})
+
+    async def _stats(self, request: web.Request) -> web.StreamResponse:
+        return reply(self._visit(request, OPENAI), self._tally.report())
 
 
-async def _stream(
-    request: web.Request, asked: Asked, answers: Sequence[Answer], stamp: Stamp, latency_s: float
-) -> web.StreamResponse:
-    """The first token comes after a share of the latency, the others evenly over the rest of it."""
-    tokens = sum(len(answer.tokens) for answer in answers)
-    first_s = latency_s * _FIRST_TOKEN_SHARE
-    pause_s = (latency_s - first_s) / max(1, tokens)
-    await asyncio.sleep(first_s)
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
-    await response.prepare(request)
-    for chunk, has_text in chunks(asked, answers, stamp):
-        await response.write(chunk)
-        if has_text and pause_s > 0:
-            await asyncio.sleep(pause_s)
-    await response.write_eof()
-    return response
+async def _nowhere(visit: Visit) -> web.StreamResponse:
+    raise Refused(404, f"Invalid URL ({visit.request.method} {visit.request.path})")
 
 
-def _json(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=orjson.dumps(document), status=status, headers=headers, content_type="application/json", charset="utf-8"
-    )
-
-
-def _unix_time() -> int:
-    return int(utc_now().timestamp())
+async def _body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise Refused(413, f"The body is larger than {_MAX_BODY_BYTES:,} bytes.") from None

@@ -1,15 +1,16 @@
-"""The simulated endpoint, as OpenAI's own client and a bare HTTP client see it."""
+"""The simulated endpoint, as a bare HTTP client sees it."""
 
 from __future__ import annotations
 
 import asyncio
+import io
+import ssl
 
 import aiohttp
-import openai
 import orjson
 import pytest
 
-from evalperf.simulator import SimulatorOptions, serve
+from evalperf.simulator import CERTIFICATE, CapacityOptions, LimitOptions, SimulatorOptions, serve
 
 FAST = SimulatorOptions(latency_s=0)
 QUESTION = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 12 + 4 × 3?"}]
@@ -22,132 +23,9 @@ async def url():
 
 
 @pytest.fixture
-async def client(url):
-    async with openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def http(url):
     async with aiohttp.ClientSession(base_url=url.removesuffix("v1")) as session:
         yield session
-
-
-class TestOpenAIClient:
-    async def test_chat(self, client):
-        reply = await client.chat.completions.create(model="large", messages=QUESTION)
-        assert reply.choices[0].message.content == "12 + 4 × 3 = 24. The answer is 24."
-        assert reply.choices[0].finish_reason == "stop"
-        assert reply.model == "large"
-        assert reply.object == "chat.completion"
-
-    async def test_usage_counts_words_and_marks_of_all_messages(self, client):
-        reply = await client.chat.completions.create(model="large", messages=QUESTION)
-        assert reply.usage.prompt_tokens == 3 + 8  # Be brief . + What is 12 + 4 × 3 ?
-        assert reply.usage.completion_tokens == 13  # 12 + 4 × 3 = 24 . The answer is 24 .
-        assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
-
-    async def test_n_gives_so_many_choices(self, client):
-        reply = await client.chat.completions.create(model="small", messages=QUESTION, n=3)
-        assert [choice.index for choice in reply.choices] == [0, 1, 2]
-        assert reply.usage.completion_tokens % 3 == 0
-
-    async def test_max_tokens_truncates(self, client):
-        reply = await client.chat.completions.create(model="large", messages=QUESTION, max_tokens=3)
-        assert reply.choices[0].message.content == "12 + 4"
-        assert reply.choices[0].finish_reason == "length"
-        assert reply.usage.completion_tokens == 3
-
-    async def test_stop_ends_the_answer(self, client):
-        reply = await client.chat.completions.create(model="large", messages=QUESTION, stop=[" The"])
-        assert reply.choices[0].message.content == "12 + 4 × 3 = 24."
-        assert reply.choices[0].finish_reason == "stop"
-
-    async def test_chat_stream_is_the_same_text_with_usage_at_the_end(self, client):
-        stream = await client.chat.completions.create(
-            model="large", messages=QUESTION, stream=True, stream_options={"include_usage": True}
-        )
-        chunks = [chunk async for chunk in stream]
-        assert chunks[0].choices[0].delta.role == "assistant"
-        deltas = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
-        assert "".join(deltas) == "12 + 4 × 3 = 24. The answer is 24."
-        assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
-        assert chunks[-1].choices == []
-        assert chunks[-1].usage.completion_tokens == 13
-
-    async def test_stream_without_the_option_has_no_usage(self, client):
-        stream = await client.chat.completions.create(model="large", messages=QUESTION, stream=True)
-        assert not any(chunk.usage for chunk in [chunk async for chunk in stream])
-
-    async def test_stream_of_several_choices(self, client):
-        stream = await client.chat.completions.create(model="large", messages=QUESTION, stream=True, n=2)
-        texts = {0: "", 1: ""}
-        async for chunk in stream:
-            texts[chunk.choices[0].index] += chunk.choices[0].delta.content or ""
-        assert texts[0] == texts[1] == "12 + 4 × 3 = 24. The answer is 24."
-
-    async def test_completions_with_several_prompts(self, client):
-        reply = await client.completions.create(model="large", prompt=["What is 2 + 3?", "Q: What is 2 × 3?\nA:"])
-        assert [choice.text for choice in reply.choices] == [
-            "2 + 3 = 5. The answer is 5.",
-            "2 × 3 = 6. The answer is 6.",
-        ]
-
-    async def test_completions_stream(self, client):
-        stream = await client.completions.create(model="large", prompt="What is 2 + 3?", stream=True)
-        assert "".join([chunk.choices[0].text async for chunk in stream]) == "2 + 3 = 5. The answer is 5."
-
-    async def test_content_in_parts(self, client):
-        parts = [{"type": "text", "text": "What is 2"}, {"type": "text", "text": " + 3?"}]
-        reply = await client.chat.completions.create(model="large", messages=[{"role": "user", "content": parts}])
-        assert reply.choices[0].message.content.endswith("The answer is 5.")
-
-    async def test_models(self, client):
-        assert [model.id async for model in client.models.list()] == ["small", "large"]
-
-    async def test_an_unknown_model(self, client):
-        with pytest.raises(openai.NotFoundError) as caught:
-            await client.chat.completions.create(model="huge", messages=QUESTION)
-        assert caught.value.code == "model_not_found"
-
-    async def test_missing_messages(self, client):
-        with pytest.raises(openai.BadRequestError) as caught:
-            await client.chat.completions.create(model="large", messages=[])
-        assert caught.value.type == "invalid_request_error"
-        assert caught.value.param == "messages"
-
-    @pytest.mark.parametrize(
-        ("options", "error"),
-        [
-            (SimulatorOptions(latency_s=0, rate_429=1), openai.RateLimitError),
-            (SimulatorOptions(latency_s=0, rate_500=1), openai.InternalServerError),
-            (SimulatorOptions(latency_s=0, rate_dropped=1), openai.APIConnectionError),
-        ],
-    )
-    async def test_faults_are_the_client_s_own_errors(self, options, error):
-        async with (
-            serve(options) as url,
-            openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0) as client,
-        ):
-            with pytest.raises(error):
-                await client.chat.completions.create(model="large", messages=QUESTION)
-            with pytest.raises(error):
-                await client.chat.completions.create(model="large", messages=QUESTION, stream=True)
-
-    async def test_its_retries_recover(self):
-        """Every content is refused half the time; five tries are enough for these."""
-        options = SimulatorOptions(latency_s=0, rate_429=0.5, retry_after_s=0.001)
-        async with (
-            serve(options) as url,
-            openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=20) as client,
-        ):
-            asked = [[{"role": "user", "content": f"What is {number} + 1?"}] for number in range(20)]
-            replies = await asyncio.gather(
-                *(client.chat.completions.create(model="large", messages=messages) for messages in asked)
-            )
-        assert [reply.choices[0].message.content.split()[-1] for reply in replies] == [
-            f"{number + 1}." for number in range(20)
-        ]
 
 
 class TestHTTP:
@@ -171,7 +49,7 @@ class TestHTTP:
 
     async def test_health(self, http):
         async with http.get("health") as reply:
-            assert await reply.json() == {"status": "ok", "models": ["small", "large"]}
+            assert await reply.json() == {"status": "ok", "models": ["small", "large", "judge", "embedding"]}
 
     async def test_a_429_says_when_to_come_back(self):
         body = {"model": "small", "messages": QUESTION}
@@ -185,6 +63,51 @@ class TestHTTP:
             assert reply.headers["retry-after-ms"] == "2500"
             assert reply.headers["x-ratelimit-remaining-requests"] == "0"
             assert (await reply.json())["error"]["code"] == "rate_limit_exceeded"
+
+    async def test_a_limit_is_told_with_every_reply(self):
+        body = {"model": "small", "messages": QUESTION}
+        limit = LimitOptions(requests_per_s=0.5, burst=1)
+        async with (
+            serve(SimulatorOptions(latency_s=0, limit=limit)) as url,
+            aiohttp.ClientSession() as session,
+        ):
+            async with session.post(f"{url}/chat/completions", json=body) as passed:
+                assert passed.status == 200
+                assert passed.headers["x-ratelimit-limit-requests"] == "30"
+                assert passed.headers["x-ratelimit-remaining-requests"] == "29"
+            async with session.post(f"{url}/chat/completions", json=body) as refused:
+                assert refused.status == 429
+                assert 1900 <= int(refused.headers["retry-after-ms"]) <= 2000
+                assert (await refused.json())["error"]["type"] == "requests"
+
+    async def test_a_token_limit_counts_what_may_be_answered(self):
+        """11 tokens are asked, 89 may be answered: the minute's 100 are used up."""
+        body = {"model": "small", "messages": QUESTION, "max_tokens": 89}
+        limit = LimitOptions(tokens_per_minute=100)
+        async with serve(SimulatorOptions(latency_s=0, limit=limit)) as url, aiohttp.ClientSession() as session:
+            async with session.post(f"{url}/chat/completions", json=body) as passed:
+                assert passed.headers["x-ratelimit-remaining-tokens"] == "0"
+            async with session.post(f"{url}/chat/completions", json=body) as refused:
+                assert (await refused.json())["error"]["type"] == "tokens"
+
+    async def test_a_full_queue_is_told_as_overloaded(self):
+        capacity = CapacityOptions(slots=1, queue_size=0)
+        options = SimulatorOptions(latency_s=30, latency_spread=0, capacity=capacity)
+        async with serve(options) as url, aiohttp.ClientSession() as session:
+            first = asyncio.create_task(session.post(f"{url}/completions", json={"model": "small", "prompt": "1"}))
+            while (await _stats(session, url))["in_flight"] == 0:
+                await asyncio.sleep(0.005)
+            async with session.post(f"{url}/completions", json={"model": "small", "prompt": "2"}) as openai:
+                assert openai.status == 503
+            body = {"model": "small", "max_tokens": 9, "messages": QUESTION[1:]}
+            async with session.post(f"{url}/messages", json=body) as anthropic:
+                assert anthropic.status == 529
+            first.cancel()
+
+    async def test_a_body_too_large_is_413_in_the_protocol_s_form(self, http):
+        async with http.post("v1/chat/completions", data=io.BytesIO(b" " * 33 * 1024 * 1024)) as reply:
+            assert reply.status == 413
+            assert "larger than" in (await reply.json())["error"]["message"]
 
     async def test_a_stream_ends_with_done(self, http):
         body = {"model": "large", "messages": QUESTION, "stream": True}
@@ -244,6 +167,16 @@ async def test_the_port_can_be_chosen_and_a_taken_one_is_an_os_error():
                 pass
     async with serve(FAST, port=port) as again:
         assert again == url
+
+
+async def test_https_with_a_certificate_made_at_the_start(tmp_path):
+    async with serve(FAST, tls_folder=tmp_path) as url, aiohttp.ClientSession() as session:
+        assert url.startswith("https://127.0.0.1:")
+        trusted = ssl.create_default_context(cafile=str(tmp_path / CERTIFICATE))
+        async with session.get(f"{url}/models", ssl=trusted) as reply:
+            assert reply.status == 200
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await session.get(f"{url}/models")
 
 
 async def _statuses(options: SimulatorOptions, questions: list[str]) -> dict[str, int]:

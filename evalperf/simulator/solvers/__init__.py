@@ -11,10 +11,13 @@ from collections.abc import Callable
 
 from evalperf.simulator.solvers import large, small
 
-__all__ = ["SOLVERS", "solve"]
+__all__ = ["JUDGE", "SOLVERS", "solve"]
 
 SOLVERS: dict[str, Callable[[str], str]] = {"small": small.answer, "large": large.answer}
 """By the name of the model; each takes well under a millisecond."""
+
+JUDGE = "judge"
+"""The model beside them that judges instead of solving."""
 
 _MAX_CHARS = 2_000  # bounds the time for a question, and the digits of its numbers
 _ANSWER_CUE = re.compile(r"\s*(?:A|Answer|Assistant):?\s*$", re.IGNORECASE)
