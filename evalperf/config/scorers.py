@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from evalperf.config.scorer_options import Extract, ScorerOptions
+from evalperf.config.scorer_options import Extract, ScorerOptions, TargetScorer
+from evalperf.config.scorers_code import CodeScorer
+from evalperf.config.scorers_command import CommandScorer
 from evalperf.config.scorers_judged import DimensionsScorer, JudgeOptions
 from evalperf.config.scorers_overlap import BleuScorer, ChrfScorer, RougeScorer, SquadEmScorer, SquadF1Scorer
 from evalperf.config.scorers_semantic import SemanticScorer
@@ -14,6 +16,7 @@ from evalperf.config.scorers_structured import (
     JsonEqualScorer,
     JsonSchemaScorer,
     JsonValidScorer,
+    SqlScorer,
     XmlValidScorer,
     YamlValidScorer,
 )
@@ -36,6 +39,8 @@ __all__ = [
     "BleuScorer",
     "ChoiceScorer",
     "ChrfScorer",
+    "CodeScorer",
+    "CommandScorer",
     "DimensionsScorer",
     "EndsWithScorer",
     "ExactScorer",
@@ -58,16 +63,18 @@ __all__ = [
     "ScorerConfig",
     "ScorerOptions",
     "SemanticScorer",
+    "SqlScorer",
     "SquadEmScorer",
     "SquadF1Scorer",
     "StartsWithScorer",
+    "TargetScorer",
     "WeightedScorer",
     "XmlValidScorer",
     "YamlValidScorer",
 ]
 
 
-class NumberScorer(ScorerOptions):
+class NumberScorer(TargetScorer):
     """The number in the answer equals the number in the target."""
 
     type: Literal["number"]
@@ -83,7 +90,7 @@ class NumberScorer(ScorerOptions):
     """`sign`: 50 % is 50; `fraction`: 50 % is 0.5."""
 
 
-class ChoiceScorer(ScorerOptions):
+class ChoiceScorer(TargetScorer):
     """The letter that the answer chooses equals the target's."""
 
     type: Literal["choice"]
@@ -106,13 +113,19 @@ class FunctionScorer(ScorerOptions):
 
     type: Literal["function"]
     call: str
-    """"package.module:name"; it gets (case, response) and returns a number, a bool, None or a Score."""
+    """"package.module:name", or an entry point of `evalperf.scorers`; gets (case, response), returns a number, a bool,
+    None or a Score."""
+    version: str | None = None
+    """Changed with the code, it keeps a run from going on with other code than it began with; with it, scores are kept
+    in the cache `scores`: the same version scores the same answer to the same case in the same way."""
     options: dict[str, Any] = {}
     """Passed on as keyword arguments."""
     run_in: Literal["loop", "thread", "process"] = "loop"
     """`thread` for code that waits, `process` for code that computes; `loop` for what takes microseconds."""
     max_parallel: Annotated[int, Field(ge=1, le=256)] | None = None
     """Most calls at once in threads or processes; absent, 8 threads or one process for each CPU."""
+    memory_mb: Annotated[int, Field(ge=64)] | None = None
+    """The address space of a process; past it the function gets a MemoryError. Absent, there is no limit."""
     timeout_s: Annotated[float, Field(gt=0)] = 60
     """For one call; past it the case fails. Plain code in the loop can't be interrupted, a process is killed."""
 
@@ -120,12 +133,19 @@ class FunctionScorer(ScorerOptions):
     def _parallel_outside_the_loop(self) -> FunctionScorer:
         if self.run_in == "loop" and self.max_parallel is not None:
             raise ValueError('"max_parallel" needs "run_in": "thread" or "process"')
+        if self.run_in != "process" and self.memory_mb is not None:
+            raise ValueError('"memory_mb" needs "run_in": "process"')
         return self
 
 
 class _CompositeScorer(ScorerOptions):
     scorers: Annotated[list[ScorerConfig], Field(min_length=1)]
     """The scorers that it is made of."""
+
+    @property
+    def needs_target(self) -> bool:
+        """Where one of its parts does."""
+        return any(part.needs_target for part in self.scorers)
 
     @model_validator(mode="after")
     def _distinct_parts(self) -> _CompositeScorer:
@@ -169,6 +189,11 @@ class NotScorer(ScorerOptions):
     scorer: ScorerConfig
     """The scorer whose verdict is turned round."""
 
+    @property
+    def needs_target(self) -> bool:
+        """Where its part does."""
+        return self.scorer.needs_target
+
 
 class JudgeScorer(JudgeOptions):
     """A model judges the answer by a rubric."""
@@ -209,10 +234,13 @@ _Scorer = Annotated[
     | JsonSchemaScorer
     | XmlValidScorer
     | YamlValidScorer
+    | SqlScorer
+    | CodeScorer
     | SemanticScorer
     | JudgeScorer
     | DimensionsScorer
     | FunctionScorer
+    | CommandScorer
     | AllScorer
     | AnyScorer
     | NotScorer

@@ -114,6 +114,8 @@ class FakeJournal:
     def __init__(self, recorded: dict[tuple[int, int], bytes] | None = None) -> None:
         self.told: list[tuple[object, ...]] = []
         self._recorded = recorded or {}
+        self.doubtful: set[tuple[int, int]] = set()
+        """Cases whose call may not be made."""
 
     async def intent(self, call: CallId, request_hash: bytes) -> None:
         await asyncio.sleep(0.001)
@@ -127,6 +129,9 @@ class FakeJournal:
 
     def recorded(self, seq: int, epoch: int, call: int, request_hash: bytes) -> bytes | None:
         return self._recorded.get((seq, epoch))
+
+    def withheld(self, seq: int, epoch: int, call: int) -> bool:
+        return (seq, epoch) in self.doubtful
 
 
 QUICK = RetryPolicy(attempts=4, base_s=0.5, max_s=4.0, retry_after_max_s=60.0)
