@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-__all__ = ["Extract", "Flags", "ScorerOptions", "Texts"]
+from evalperf.config.section import Section
+
+__all__ = ["Extract", "Fences", "Flags", "ScorerOptions", "TargetScorer", "Texts"]
 
 Flags = Annotated[str, Field(pattern=r"^[imsx]*$")]
+Fences = bool | Literal["anywhere"]
 Texts = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
 
 
-class Extract(BaseModel):
+class Extract(Section):
     """What of the answer is scored: a group of the pattern's first or last match."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     pattern: str
     group: int | str = 1
@@ -31,10 +32,8 @@ def _bare_pattern(value: Any) -> Any:
     return {"pattern": value} if isinstance(value, str) else value
 
 
-class ScorerOptions(BaseModel):
+class ScorerOptions(Section):
     """What every scorer takes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]*$", max_length=100)] | None = None
     """Its name in results and reports; its type where absent."""
@@ -44,3 +43,17 @@ class ScorerOptions(BaseModel):
     """What of the answer is scored; a bare pattern means its first group in the last match."""
     time_limit_s: Annotated[float, Field(gt=0)] = 1.0
     """For the patterns of one case, `extract` and the scorer's own; past it the case is not scored, and says so."""
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether a case without a target is not scored."""
+        return False
+
+
+class TargetScorer(ScorerOptions):
+    """What a scorer takes that compares the answer with the case's target."""
+
+    @property
+    def needs_target(self) -> bool:
+        """It does, as long as no option takes the target's place."""
+        return True

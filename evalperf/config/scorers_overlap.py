@@ -6,18 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from evalperf.config.scorer_options import ScorerOptions
+from evalperf.config.scorer_options import TargetScorer
 
 __all__ = ["BleuScorer", "ChrfScorer", "RougeScorer", "SquadEmScorer", "SquadF1Scorer"]
 
 
-class SquadEmScorer(ScorerOptions):
+class SquadEmScorer(TargetScorer):
     """The answer equals a target as the SQuAD v1.1 evaluation compares them."""
 
     type: Literal["squad_em"]
 
 
-class SquadF1Scorer(ScorerOptions):
+class SquadF1Scorer(TargetScorer):
     """The words that answer and target share, as the SQuAD v1.1 evaluation counts them."""
 
     type: Literal["squad_f1"]
@@ -25,7 +25,7 @@ class SquadF1Scorer(ScorerOptions):
     """Passes at this value or above; without it there is no verdict."""
 
 
-class RougeScorer(ScorerOptions):
+class RougeScorer(TargetScorer):
     """ROUGE as the package rouge-score computes it, from 0 to 1."""
 
     type: Literal["rouge"]
@@ -38,7 +38,7 @@ class RougeScorer(ScorerOptions):
     """Passes at this value or above; without it there is no verdict."""
 
 
-class _PercentScorer(ScorerOptions):
+class _PercentScorer(TargetScorer):
     scale: Literal[100, 1] = 100
     """The largest value: 100 as sacrebleu has it, or 1 like the other scorers."""
     lowercase: bool = False

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from evalperf.config.embedders import EmbedderConfig
-from evalperf.config.scorer_options import ScorerOptions
+from evalperf.config.scorer_options import TargetScorer
 
 __all__ = ["SemanticScorer"]
 
 
-class SemanticScorer(ScorerOptions):
+class SemanticScorer(TargetScorer):
     """The cosine of the angle between the answer's vector and that of the closest target."""
 
     type: Literal["semantic"]

@@ -1,4 +1,4 @@
-"""The options of the scorers for answers in a format: JSON, XML, YAML."""
+"""The options of the scorers for answers in a format: JSON, XML, YAML, SQL."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from evalperf.config.scorer_options import ScorerOptions
+from evalperf.config.scorer_options import Fences, ScorerOptions, TargetScorer
 
-__all__ = ["JsonEqualScorer", "JsonSchemaScorer", "JsonValidScorer", "XmlValidScorer", "YamlValidScorer"]
+__all__ = ["JsonEqualScorer", "JsonSchemaScorer", "JsonValidScorer", "SqlScorer", "XmlValidScorer", "YamlValidScorer"]
 
 
 class _FormatScorer(ScorerOptions):
-    fences: bool = False
-    """Whether a ``` fence around the whole answer is taken off first."""
+    fences: Fences = False
+    """`true` takes off a ``` fence around the whole answer, `anywhere` takes what stands in the last fence of it."""
 
 
 class JsonValidScorer(_FormatScorer):
@@ -22,6 +22,8 @@ class JsonValidScorer(_FormatScorer):
     type: Literal["json_valid"]
     root: Literal["any", "object", "array", "container"] = "any"
     """What it must be; a `container` is an object or an array."""
+    required: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] | None = None
+    """Names that must be in it; dots reach into objects."""
 
 
 class JsonEqualScorer(_FormatScorer):
@@ -43,6 +45,11 @@ class JsonEqualScorer(_FormatScorer):
             raise ValueError('"similarity" compares arrays element by element: leave out "arrays": "unordered"')
         return self
 
+    @property
+    def needs_target(self) -> bool:
+        """Always."""
+        return True
+
 
 class JsonSchemaScorer(_FormatScorer):
     """The answer is JSON that a JSON Schema (draft 2020-12) accepts."""
@@ -50,6 +57,11 @@ class JsonSchemaScorer(_FormatScorer):
     type: Literal["json_schema"]
     schema_: dict[str, Any] | bool | str | None = Field(default=None, alias="schema")
     """The schema, or the path of its file; absent, the case's target is the schema."""
+
+    @property
+    def needs_target(self) -> bool:
+        """As the schema."""
+        return self.schema_ is None
 
 
 class XmlValidScorer(_FormatScorer):
@@ -66,3 +78,15 @@ class YamlValidScorer(_FormatScorer):
     type: Literal["yaml_valid"]
     root: Literal["any", "mapping", "sequence", "collection"] = "any"
     """What each document must be; with `any`, nearly all prose is YAML. A `collection` is a mapping or a sequence."""
+
+
+class SqlScorer(TargetScorer):
+    """The answer is the same SQL as a target, however both are written."""
+
+    type: Literal["sql"]
+    dialect: Annotated[str, Field(min_length=1)] | None = None
+    """How it is read, by sqlglot's names: postgres, mysql, sqlite, bigquery, …; absent, its own tolerant mixture."""
+    simplify: bool = False
+    """Bring conditions to a normal form first: `a AND b` then equals `b AND a`."""
+    fences: Fences = False
+    """`true` takes off a ``` fence around the whole answer, `anywhere` takes what stands in the last fence of it."""

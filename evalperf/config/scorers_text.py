@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from evalperf.config.scorer_options import Flags, ScorerOptions, Texts
+from evalperf.config.scorer_options import Flags, ScorerOptions, TargetScorer, Texts
 
 __all__ = [
     "EndsWithScorer",
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 
-class ExactScorer(ScorerOptions):
+class ExactScorer(TargetScorer):
     """The answer equals a target, character by character."""
 
     type: Literal["exact"]
@@ -31,7 +31,7 @@ class ExactScorer(ScorerOptions):
     ignore_case: bool = False
 
 
-class NormalizedScorer(ScorerOptions):
+class NormalizedScorer(TargetScorer):
     """The answer equals a target after both are brought to a plain form."""
 
     type: Literal["normalized"]
@@ -39,21 +39,41 @@ class NormalizedScorer(ScorerOptions):
     """`squad`: as the SQuAD evaluation does it; `general`: leaves scripts other than Latin intact."""
 
 
-class IncludesScorer(ScorerOptions):
+class _ValuesScorer(TargetScorer):
+    values: Texts | None = None
+    """Texts to look for, instead of the case's target."""
+
+    @property
+    def needs_target(self) -> bool:
+        """Only without texts of its own."""
+        return self.values is None
+
+
+class IncludesScorer(_ValuesScorer):
     """The answer contains a target."""
 
     type: Literal["includes"]
-    values: Texts | None = None
-    """Texts to look for, instead of the case's target."""
     match: Literal["any", "all"] = "any"
     ignore_case: bool = True
     form: Literal["general", "squad"] | None = None
     """Bring answer and texts to the form of `normalized` first; white space and punctuation then do not count."""
     negate: bool = False
     """Passes when the texts are NOT there."""
+    min_count: Annotated[int, Field(ge=1)] | None = None
+    """How often a text must be there, without overlaps; once where absent."""
+    max_count: Annotated[int, Field(ge=1)] | None = None
+    """How often it may be there."""
+
+    @model_validator(mode="after")
+    def _ordered_counts(self) -> IncludesScorer:
+        if self.negate and (self.min_count is not None or self.max_count is not None):
+            raise ValueError('"min_count" and "max_count" count texts that are there: leave out "negate"')
+        if self.min_count is not None and self.max_count is not None and self.min_count > self.max_count:
+            raise ValueError(f"min_count {self.min_count} is more than max_count {self.max_count}")
+        return self
 
 
-class ExcludesScorer(ScorerOptions):
+class ExcludesScorer(_ValuesScorer):
     """The answer contains none of the texts."""
 
     type: Literal["excludes"]
@@ -66,9 +86,7 @@ class ExcludesScorer(ScorerOptions):
     """Bring answer and texts to the form of `normalized` first; white space and punctuation then do not count."""
 
 
-class _EdgeScorer(ScorerOptions):
-    values: Texts | None = None
-    """Texts to look for, instead of the case's target."""
+class _EdgeScorer(_ValuesScorer):
     match: Literal["any", "all"] = "any"
     ignore_case: bool = True
     strip: bool = True
@@ -87,7 +105,7 @@ class EndsWithScorer(_EdgeScorer):
     type: Literal["ends_with"]
 
 
-class RegexScorer(ScorerOptions):
+class RegexScorer(TargetScorer):
     """A pattern is found in the answer, or what it captures equals a target."""
 
     type: Literal["regex"]
@@ -103,6 +121,11 @@ class RegexScorer(ScorerOptions):
     """Fewest matches; with `max_count` the number of matches decides."""
     max_count: Annotated[int, Field(ge=0)] | None = None
 
+    @property
+    def needs_target(self) -> bool:
+        """As the pattern, or to compare a group with."""
+        return self.pattern is None or self.group is not None
+
     @model_validator(mode="after")
     def _one_question(self) -> RegexScorer:
         counts = self.min_count is not None or self.max_count is not None
@@ -115,7 +138,7 @@ class RegexScorer(ScorerOptions):
         return self
 
 
-class LevenshteinScorer(ScorerOptions):
+class LevenshteinScorer(TargetScorer):
     """How few insertions, deletions and substitutions of characters lead from the answer to a target."""
 
     type: Literal["levenshtein"]
@@ -132,7 +155,7 @@ class LevenshteinScorer(ScorerOptions):
         return self
 
 
-class FuzzyScorer(ScorerOptions):
+class FuzzyScorer(TargetScorer):
     """How much of the answer and a target is common to both, in order: the ratio of fuzzy matching, from 0 to 1."""
 
     type: Literal["fuzzy"]

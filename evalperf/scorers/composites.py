@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from evalperf.config.scorers import AllScorer, AnyScorer, NotScorer, WeightedScorer
 from evalperf.records import Case, Response, Score
 from evalperf.scorers.base import Scorer, graded, overall, verdict
 from evalperf.scorers.extraction import ResponseExtraction
 from evalperf.scorers.resources import Resources
+from evalperf.scorers.spent import spent_of, total_spent
 
 __all__ = ["all_of", "any_of", "negation", "weighted"]
 
@@ -69,11 +72,14 @@ class _Composite:
         self._extraction = ResponseExtraction(config, resources.threads)
 
     async def score(self, case: Case, response: Response) -> Score:
-        """The scores of all parts, in order, as one; an exception of a part passes."""
+        """The scores of all parts, in order, as one, with what they have cost; an exception of a part passes."""
         return await self._extraction.score(case, response, self._together)
 
     async def _together(self, case: Case, response: Response) -> Score:
-        return self._combine([(part.name, await part.score(case, response)) for part in self._parts])
+        scores = [(part.name, await part.score(case, response)) for part in self._parts]
+        spent = total_spent(spent_of(score for _, score in scores))
+        together = self._combine(scores)
+        return together if spent is None else replace(together, spent=spent)
 
 
 def _decide(scores: Named, *, by: bool) -> Score:

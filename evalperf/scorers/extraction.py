@@ -144,9 +144,7 @@ def took_too_long(limit_s: float) -> Score:
     return Score(value=None, reason=f"pattern took longer than {limit_s:g} s on this answer")
 
 
-def text_scorer(
-    config: ScorerOptions, kind: str, judge: TextJudge, resources: Resources, *, needs_target: bool = True
-) -> Scorer:
+def text_scorer(config: ScorerOptions, kind: str, judge: TextJudge, resources: Resources) -> Scorer:
     """A scorer around a verdict on a text, behind the extraction where one is configured."""
     if config.extract is None:
         return TextScorer(config.name if config.name is not None else kind, config.weight, judge)
@@ -154,15 +152,13 @@ def text_scorer(
     def judge_text(text: str, targets: Targets, _case: Case, _limit: TimeLimit) -> Score:
         return judge(text, targets)
 
-    return pattern_scorer(config, kind, judge_text, resources, needs_target=needs_target)
+    return pattern_scorer(config, kind, judge_text, resources)
 
 
-def pattern_scorer(
-    config: ScorerOptions, kind: str, judge: PatternJudge, resources: Resources, *, needs_target: bool = True
-) -> Scorer:
+def pattern_scorer(config: ScorerOptions, kind: str, judge: PatternJudge, resources: Resources) -> Scorer:
     """The same for a verdict that itself runs patterns of the user's."""
     if config.extract is not None:
-        judge = _after(Extraction(config.extract), judge, needs_target=needs_target)
+        judge = _after(Extraction(config.extract), judge, needs_target=config.needs_target)
     return PatternScorer(config, config.name if config.name is not None else kind, judge, resources.threads)
 
 

@@ -8,36 +8,47 @@ from collections.abc import Callable
 from functools import partial
 from numbers import Real
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from evalperf.config.scorers import FunctionScorer
 from evalperf.errors import ConfigError
-from evalperf.plugins import load_object
+from evalperf.plugins import load_entry_point, load_object
 from evalperf.records import Case, Response, Score
 from evalperf.scorers.base import Scorer
 from evalperf.scorers.extraction import ResponseExtraction
-from evalperf.scorers.lanes import ProcessLanes, ThreadLanes
+from evalperf.scorers.lanes import ThreadLanes
+from evalperf.scorers.process_lanes import ProcessLanes
 from evalperf.scorers.resources import Resources
 from evalperf.scorers.time_limit import within
 
-__all__ = ["as_score", "function"]
+__all__ = ["ENTRY_POINTS", "as_score", "function", "load_scorer"]
+
+ENTRY_POINTS: Final = "evalperf.scorers"
+"""The group of entry points in which packages name scorers."""
 
 
 class Calling(Protocol):
     """Calls the user's function somewhere, and brings back what it returned or raises what it raised."""
 
-    async def __call__(self, case: Case, response: Response) -> Any: ...
+    async def __call__(self, case: Case, response: Response, /) -> Any: ...
 
 
 def function(config: FunctionScorer, resources: Resources) -> Scorer:
     """A scorer around the function that `call` names; raises ConfigError if there is none."""
-    called = load_object(config.call, search_dir=resources.base_dir)
+    called = load_scorer(config.call, resources.base_dir)
     if not callable(called):
         raise ConfigError(f'"{config.call}" is a {type(called).__name__}, not a function')
     if config.run_in != "loop" and inspect.iscoroutinefunction(called):
         raise ConfigError(f'"{config.call}" is async and runs in the loop', hint='leave out "run_in"')
     extraction = ResponseExtraction(config, resources.threads)
     return _FunctionScorer(config, _calling(config, called, resources), extraction)
+
+
+def load_scorer(reference: str, base_dir: Path) -> Any:
+    """What `"package.module:name"` or an installed entry point names; raises ConfigError where there is nothing."""
+    return (
+        load_object(reference, search_dir=base_dir) if ":" in reference else load_entry_point(ENTRY_POINTS, reference)
+    )
 
 
 def as_score(returned: object) -> Score:
@@ -89,9 +100,10 @@ def _calling(config: FunctionScorer, called: Callable[..., Any], resources: Reso
         resources.at_close(threads.close)
         return partial(threads.run, partial(called, **config.options))
     if config.run_in == "process":
-        processes = ProcessLanes(config.max_parallel, config.timeout_s)
+        make_work = partial(_load_work, config.call, resources.base_dir, config.options)
+        processes = ProcessLanes(make_work, config.max_parallel, config.timeout_s, memory_mb=config.memory_mb)
         resources.at_close(processes.close)
-        return partial(processes.run, partial(_call_by_name, config.call, resources.base_dir, config.options))
+        return processes.run
     return _in_loop(partial(called, **config.options), config.timeout_s)
 
 
@@ -106,6 +118,6 @@ def _in_loop(called: Callable[..., Any], limit_s: float) -> Calling:
     return call
 
 
-def _call_by_name(reference: str, base_dir: Path, options: dict[str, Any], case: Case, response: Response) -> Any:
+def _load_work(reference: str, base_dir: Path, options: dict[str, Any]) -> Callable[[Case, Response], Any]:
     """Runs in a process of its own, which finds the function itself: functions do not travel, names do."""
-    return load_object(reference, search_dir=base_dir)(case, response, **options)
+    return partial(load_scorer(reference, base_dir), **options)

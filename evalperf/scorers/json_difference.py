@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -16,7 +16,7 @@ from evalperf.scorers.numbers import Value
 from evalperf.scorers.similarity import similarity
 from evalperf.scorers.time_limit import TimeLimit
 
-__all__ = ["Close", "first_difference", "json_similarity", "unmatched"]
+__all__ = ["Close", "differences", "json_similarity", "unmatched"]
 
 Close = Callable[[Value, Value], bool]
 """Whether two numbers, the answer's and the target's, count as equal."""
@@ -26,10 +26,10 @@ Path = tuple[str | int, ...]
 _MOST_SHOWN: Final = 60
 
 
-def first_difference(
+def differences(
     answer: Any, target: Any, close: Close, limit: TimeLimit, *, unordered: bool = False, exact: bool = True
-) -> str | None:
-    """The first place, in the order of the target, at which the answer differs, and how; None where they are equal.
+) -> Iterator[str]:
+    """The places, in the order of the target, at which the answer differs, and how; none where they are equal.
 
     With `unordered` an array's elements may stand in any order: each must find a partner of its own. `exact` says that
     `close` is plain equality, for which that takes linear time; else it takes up to the cube of the array's length.
@@ -37,28 +37,25 @@ def first_difference(
     """
 
     def same(one: Any, other: Any) -> bool:
-        return first_difference(one, other, close, limit, unordered=True, exact=exact) is None
+        return next(differences(one, other, close, limit, unordered=True, exact=exact), None) is None
 
     pending: list[tuple[Path, Any, Any]] = [((), answer, target)]
     while pending:
         path, found, wanted = pending.pop()
         if isinstance(found, dict) and isinstance(wanted, dict):
-            names = _names_differ(found, wanted)
-            if names is not None:
-                return f"at {_shown_path(path)}: {names}"
-            pending += [((*path, name), found[name], wanted[name]) for name in reversed(wanted)]
+            yield from (f"at {_shown_path(path)}: {told}" for told in _names_that_differ(found, wanted))
+            pending += [((*path, name), found[name], wanted[name]) for name in reversed(wanted) if name in found]
         elif isinstance(found, list) and isinstance(wanted, list):
             if len(found) != len(wanted):
-                return f"at {_shown_path(path)}: {len(found)} elements, expected {len(wanted)}"
-            if not unordered:
+                yield f"at {_shown_path(path)}: {len(found)} elements, expected {len(wanted)}"
+            elif not unordered:
                 pending += [((*path, at), found[at], wanted[at]) for at in reversed(range(len(wanted)))]
-                continue
-            left = _left_over(found, wanted) if exact else unmatched(found, wanted, same, limit)
-            if left is not None:
-                return f"at {_shown_path(path)}: nothing there equals {_shown(wanted[left])}"
+            else:
+                left = _left_over(found, wanted) if exact else unmatched(found, wanted, same, limit)
+                if left is not None:
+                    yield f"at {_shown_path(path)}: nothing there equals {_shown(wanted[left])}"
         elif not _same_leaf(found, wanted, close):
-            return f"at {_shown_path(path)}: {_shown(found)}, expected {_shown(wanted)}"
-    return None
+            yield f"at {_shown_path(path)}: {_shown(found)}, expected {_shown(wanted)}"
 
 
 def json_similarity(answer: Any, target: Any, limit: TimeLimit) -> float:
@@ -132,12 +129,9 @@ def _left_over(found: list[Any], wanted: list[Any]) -> int | None:
     return None
 
 
-def _names_differ(found: dict[str, Any], wanted: dict[str, Any]) -> str | None:
-    missing = next((name for name in wanted if name not in found), None)
-    if missing is not None:
-        return f"without {_shown(missing)}"
-    extra = next((name for name in found if name not in wanted), None)
-    return f"{_shown(extra)} is not expected" if extra is not None else None
+def _names_that_differ(found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
+    yield from (f"without {_shown(name)}" for name in wanted if name not in found)
+    yield from (f"{_shown(name)} is not expected" for name in found if name not in wanted)
 
 
 def _same_leaf(found: Any, wanted: Any, close: Close) -> bool:

@@ -9,13 +9,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from evalperf.config.scorer_options import Fences
 from evalperf.config.scorers import JsonSchemaScorer
 from evalperf.errors import ConfigError
 from evalperf.records import Case, Score
 from evalperf.scorers.base import NO_TARGET, RIGHT, Scorer, Targets, verdict
 from evalperf.scorers.extraction import PatternJudge, pattern_scorer
+from evalperf.scorers.fences import unfenced
 from evalperf.scorers.json_keywords import TimedKeywords
-from evalperf.scorers.json_text import NotJsonError, parse_json, without_fence
+from evalperf.scorers.json_text import NotJsonError, parse_json
 from evalperf.scorers.resources import Resources
 from evalperf.scorers.time_limit import TimeLimit
 
@@ -51,7 +53,7 @@ def json_schema(config: JsonSchemaScorer, resources: Resources) -> Scorer:
     def judge(answer: str, _targets: Targets, _case: Case, limit: TimeLimit) -> Score:
         return _verdict(checker, validator, answer, limit, fences=config.fences)
 
-    return pattern_scorer(config, "json_schema", judge, resources, needs_target=False)
+    return pattern_scorer(config, "json_schema", judge, resources)
 
 
 def _by_target(checker: SchemaChecker, config: JsonSchemaScorer) -> PatternJudge:
@@ -79,9 +81,9 @@ def _by_target(checker: SchemaChecker, config: JsonSchemaScorer) -> PatternJudge
     return judge
 
 
-def _verdict(checker: SchemaChecker, validator: Any, answer: str, limit: TimeLimit, *, fences: bool) -> Score:
+def _verdict(checker: SchemaChecker, validator: Any, answer: str, limit: TimeLimit, *, fences: Fences) -> Score:
     try:
-        value = parse_json(without_fence(answer) if fences else answer)
+        value = parse_json(unfenced(answer, fences))
     except NotJsonError as error:
         return verdict(False, reason=f"not JSON: {error}")
     try:

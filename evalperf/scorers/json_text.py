@@ -8,7 +8,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any, Final, NamedTuple, NoReturn
 
-__all__ = ["MAX_DEPTH", "ROOTS", "NotJsonError", "UnreadNumber", "json_key", "parse_json", "without_fence"]
+__all__ = ["MAX_DEPTH", "ROOTS", "NotJsonError", "UnreadNumber", "json_key", "parse_json"]
 
 MAX_DEPTH: Final = 200
 """A text nested deeper is refused, as RFC 8259 section 9 allows; so the verdict does not depend on the stack."""
@@ -22,7 +22,6 @@ ROOTS: Final[dict[str, tuple[type, ...]]] = {
 """What the outermost value may be asked to be."""
 
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_INFO: Final = re.compile(r"[A-Za-z][\w+.-]*(?=\s)")
 _PLAIN_DIGITS: Final = 400
 _MAX_EXPONENT: Final = 400
 
@@ -52,16 +51,6 @@ def parse_json(text: str, *, exact: bool = False) -> Any:
         raise NotJsonError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise NotJsonError("nested too deeply") from None
-
-
-def without_fence(text: str) -> str:
-    """What stands between the ``` fences around the whole text; the text itself where there are none."""
-    bare = text.strip()
-    if len(bare) < 6 or not (bare.startswith("```") and bare.endswith("```")):
-        return text
-    inner = bare[3:-3]
-    info = _INFO.match(inner)
-    return inner[info.end() :] if info is not None else inner
 
 
 def json_key(value: Any, *, unordered: bool = False) -> Any:

@@ -31,4 +31,4 @@ def length(config: LengthScorer, resources: Resources) -> Scorer:
         unit = config.unit if count != 1 else config.unit[:-1]
         return verdict(right, reason=f"{count} {unit}")
 
-    return text_scorer(config, "length", judge, resources, needs_target=False)
+    return text_scorer(config, "length", judge, resources)

@@ -11,7 +11,7 @@ from evalperf.errors import ConfigError
 from evalperf.records import Case, Score
 from evalperf.scorers.base import RIGHT, Scorer, Targets, verdict
 from evalperf.scorers.extraction import pattern_scorer, text_scorer
-from evalperf.scorers.json_text import without_fence
+from evalperf.scorers.fences import unfenced
 from evalperf.scorers.resources import Resources
 from evalperf.scorers.time_limit import TimeLimit
 
@@ -33,7 +33,7 @@ def xml_valid(config: XmlValidScorer, resources: Resources) -> Scorer:
 
     def judge(answer: str, _targets: Targets) -> Score:
         try:
-            root = _root_element((without_fence(answer) if config.fences else answer).strip())
+            root = _root_element(unfenced(answer, config.fences).strip())
         except _RefusedError as error:
             return verdict(False, reason=str(error))
         except (expat.ExpatError, UnicodeEncodeError) as error:
@@ -42,7 +42,7 @@ def xml_valid(config: XmlValidScorer, resources: Resources) -> Scorer:
             return verdict(False, reason=f"the outermost element is {root!r}")
         return RIGHT
 
-    return text_scorer(config, "xml_valid", judge, resources, needs_target=False)
+    return text_scorer(config, "xml_valid", judge, resources)
 
 
 def yaml_valid(config: YamlValidScorer, resources: Resources) -> Scorer:
@@ -57,7 +57,7 @@ def yaml_valid(config: YamlValidScorer, resources: Resources) -> Scorer:
 
     def judge(answer: str, _targets: Targets, _case: Case, limit: TimeLimit) -> Score:
         try:
-            at_roots = _roots(yaml, without_fence(answer) if config.fences else answer, limit)
+            at_roots = _roots(yaml, unfenced(answer, config.fences), limit)
             others = [root for root in at_roots if not isinstance(root, roots)]
         except _RefusedError as error:
             return verdict(False, reason=str(error))
@@ -67,7 +67,7 @@ def yaml_valid(config: YamlValidScorer, resources: Resources) -> Scorer:
             return verdict(False, reason="holds no document")
         return verdict(False, reason=other_root) if others else RIGHT
 
-    return pattern_scorer(config, "yaml_valid", judge, resources, needs_target=False)
+    return pattern_scorer(config, "yaml_valid", judge, resources)
 
 
 class _RefusedError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from pathlib import Path
@@ -39,10 +39,13 @@ SCORERS: Final[dict[str, str]] = {
     "json_schema": "json_schema:json_schema",
     "xml_valid": "markup:xml_valid",
     "yaml_valid": "markup:yaml_valid",
+    "sql": "sql:sql",
+    "code": "code:code",
     "semantic": "semantic:semantic",
     "judge": "judge:judge",
     "dimensions": "dimensions:dimensions",
     "function": "function:function",
+    "command": "command:command",
     "all": "composites:all_of",
     "any": "composites:any_of",
     "not": "composites:negation",
@@ -51,19 +54,27 @@ SCORERS: Final[dict[str, str]] = {
 """Type to `module:builder` in this package, so that only what is chosen is imported; a new scorer is one file, one line
 here and one parameter in the contract test."""
 
+Wrap = Callable[[ScorerConfig, Scorer], Scorer]
+
 
 @asynccontextmanager
 async def open_scorers(
-    configs: Sequence[ScorerConfig], base_dir: Path, models: Models | None = None
+    configs: Sequence[ScorerConfig], base_dir: Path, models: Models | None = None, *, wrap: Wrap | None = None
 ) -> AsyncIterator[tuple[Scorer, ...]]:
     """The scorers in the order of the configuration; owns their threads and processes, which end with the block.
 
     `base_dir` is the folder of the configuration, where the code of `function` scorers is looked for. Raises
     ConfigError for a pattern or a schema that is none, for a function that does not exist and for a missing extra.
+    `wrap` gets each scorer that is built, also those inside others, and returns what is used in its place.
     """
+
+    def build(config: ScorerConfig, resources: Resources) -> Scorer:
+        scorer = _build(config, resources)
+        return scorer if wrap is None else wrap(config, scorer)
+
     async with AsyncExitStack() as stack:
-        resources = Resources(base_dir, stack, _build, models)
-        yield tuple(_build(config, resources) for config in configs)
+        resources = Resources(base_dir, stack, build, models)
+        yield tuple(build(config, resources) for config in configs)
 
 
 def _build(config: ScorerConfig, resources: Resources) -> Scorer:

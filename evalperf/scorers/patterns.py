@@ -31,7 +31,7 @@ def regex_scorer(config: RegexScorer, resources: Resources) -> Scorer:
     judge = (
         _found(config, pattern) if config.min_count is None and config.max_count is None else _count(config, pattern)
     )
-    return pattern_scorer(config, "regex", judge, resources, needs_target=False)
+    return pattern_scorer(config, "regex", judge, resources)
 
 
 def find_match(

@@ -38,15 +38,22 @@ def normalized(config: NormalizedScorer, resources: Resources) -> Scorer:
 
 
 def includes(config: IncludesScorer, resources: Resources) -> Scorer:
-    """The texts, or the targets, stand in the answer: any of them, or all; `negate` asks for the opposite."""
-    judge = _containment(config, negate=config.negate)
-    return text_scorer(config, "includes", judge, resources, needs_target=config.values is None)
+    """The texts, or the targets, stand in the answer: any of them, or all; `negate` asks for the opposite.
+
+    With `min_count` or `max_count` each occurrence counts, without overlaps.
+    """
+    judge = (
+        _counted(config)
+        if config.min_count is not None or config.max_count is not None
+        else _containment(config, negate=config.negate)
+    )
+    return text_scorer(config, "includes", judge, resources)
 
 
 def excludes(config: ExcludesScorer, resources: Resources) -> Scorer:
     """The texts, or the targets, do not stand in the answer: none of them, or with `match: all` not all of them."""
     judge = _containment(config, negate=True)
-    return text_scorer(config, "excludes", judge, resources, needs_target=config.values is None)
+    return text_scorer(config, "excludes", judge, resources)
 
 
 def starts_with(config: StartsWithScorer, resources: Resources) -> Scorer:
@@ -75,9 +82,20 @@ def equality(form: Form) -> TextJudge:
 
 
 def _containment(config: IncludesScorer | ExcludesScorer, *, negate: bool) -> TextJudge:
-    form = _FORMS[config.form] if config.form is not None else _plain_form(strip=False, ignore_case=config.ignore_case)
     verb = "contains" if negate else "without"
-    return _presence(config, form, str.__contains__, negate=negate, verb=verb)
+    return _presence(config, _form_of(config), str.__contains__, negate=negate, verb=verb)
+
+
+def _counted(config: IncludesScorer) -> TextJudge:
+    least = config.min_count if config.min_count is not None else 1
+    most = config.max_count
+
+    def stands(answer: str, text: str) -> bool:
+        count = answer.count(text)
+        return count >= least and (most is None or count <= most)
+
+    bounds = f"at least {least}" if most is None else f"{least} to {most}"
+    return _presence(config, _form_of(config), stands, negate=False, verb=f"not {bounds} times")
 
 
 def _edge(
@@ -86,7 +104,7 @@ def _edge(
     form = _plain_form(strip=config.strip, ignore_case=config.ignore_case)
     verb = f"does not {kind.replace('s_', ' ')}"  # as in: does not start with 'Yes'
     judge = _presence(config, form, stands, negate=False, verb=verb)
-    return text_scorer(config, kind, judge, resources, needs_target=config.values is None)
+    return text_scorer(config, kind, judge, resources)
 
 
 def _presence(
@@ -119,6 +137,12 @@ def _presence(
 def _forms(texts: Targets, form: Form) -> Targets:
     """The forms of the texts, without the empty ones: every answer would contain them."""
     return tuple(plain for text in texts if (plain := form(text)))
+
+
+def _form_of(config: IncludesScorer | ExcludesScorer) -> Form:
+    if config.form is not None:
+        return _FORMS[config.form]
+    return _plain_form(strip=False, ignore_case=config.ignore_case)
 
 
 def _plain_form(*, strip: bool, ignore_case: bool) -> Form:

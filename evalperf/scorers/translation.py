@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,7 @@ from evalperf.config.scorers import BleuScorer, ChrfScorer
 from evalperf.errors import ConfigError
 from evalperf.records import Score
 from evalperf.scorers.base import NO_TARGET, Scorer, Targets, TextJudge, graded
-from evalperf.scorers.extraction import text_scorer
+from evalperf.scorers.offloading import OffloadedScorer
 from evalperf.scorers.resources import Resources
 
 __all__ = ["bleu", "chrf"]
@@ -23,6 +24,19 @@ def bleu(config: BleuScorer, resources: Resources) -> Scorer:
     Raises ConfigError where sacrebleu is not installed. The mean over cases is not the BLEU of the corpus: that is
     computed from the counts in the score's `detail`, by all orders as `corpus_score` does.
     """
+    return OffloadedScorer(config, "bleu", partial(_bleu_judge, config), resources)
+
+
+def chrf(config: ChrfScorer, resources: Resources) -> Scorer:
+    """`CHRF(...).sentence_score(answer, targets)`: the best of the targets, by sacrebleu's rule (Popović, 2015).
+
+    Raises ConfigError where sacrebleu is not installed. The mean over cases is not the chrF of the corpus: that is
+    computed from the counts in the score's `detail`.
+    """
+    return OffloadedScorer(config, "chrf", partial(_chrf_judge, config), resources)
+
+
+def _bleu_judge(config: BleuScorer) -> TextJudge:
     metric = _sacrebleu().BLEU(
         force=True,  # no remarks about answers that look tokenised
         lowercase=config.lowercase,
@@ -33,15 +47,10 @@ def bleu(config: BleuScorer, resources: Resources) -> Scorer:
         effective_order=config.effective_order,
     )
     stated = _differing(config, smooth="exp", smooth_value=None, scale=100)
-    return text_scorer(config, "bleu", _sentence(metric, config, {"metric": "bleu", **stated}), resources)
+    return _sentence(metric, config, {"metric": "bleu", **stated})
 
 
-def chrf(config: ChrfScorer, resources: Resources) -> Scorer:
-    """`CHRF(...).sentence_score(answer, targets)`: the best of the targets, by sacrebleu's rule (Popović, 2015).
-
-    Raises ConfigError where sacrebleu is not installed. The mean over cases is not the chrF of the corpus: that is
-    computed from the counts in the score's `detail`.
-    """
+def _chrf_judge(config: ChrfScorer) -> TextJudge:
     metric = _sacrebleu().CHRF(
         char_order=config.char_order,
         word_order=config.word_order,
@@ -51,7 +60,7 @@ def chrf(config: ChrfScorer, resources: Resources) -> Scorer:
         eps_smoothing=config.eps_smoothing,
     )
     stated = _differing(config, beta=2, eps_smoothing=False, scale=100)
-    return text_scorer(config, "chrf", _sentence(metric, config, {"metric": "chrf", **stated}), resources)
+    return _sentence(metric, config, {"metric": "chrf", **stated})
 
 
 def _sentence(metric: Any, config: BleuScorer | ChrfScorer, corpus: dict[str, Any]) -> TextJudge:

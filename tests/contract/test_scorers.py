@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ ASKED = {"type": "function", "call": "contract_code:judge"}
 RIGHTNESS = {"name": "rightness", "description": "it is what is expected"}
 SHOWN = "{{ input }} {{ answer }} {{ target }} {{ rubric }} {{ reply_form }}"
 
+PROGRAM = """
+import json, sys
+for line in sys.stdin:
+    case = json.loads(line)
+    right = case["output"] in case["target"] if case["target"] else None
+    print(json.dumps({"value": None} if right is None else {"passed": right}), flush=True)
+"""
+
 RIGHT: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "exact": ({}, "B", "B", "A"),
     "normalized": ({}, "B", "“b”!", "a"),
@@ -32,6 +41,7 @@ RIGHT: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "number": ({}, "18", "so $18.00", "19"),
     "choice": ({}, "B", "The answer is (B).", "The answer is (A)."),
     "function": ({"call": "contract_code:equal"}, "B", "B", "A"),
+    "command": ({"argv": [sys.executable, "-c", PROGRAM]}, "B", "B", "A"),
     "excludes": ({}, "B", "no", "it is b"),
     "starts_with": ({}, "B", " b it is", "it is b"),
     "ends_with": ({}, "B", "it is B\n", "b it is"),
@@ -48,6 +58,8 @@ RIGHT: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "json_schema": ({}, '{"type": "number"}', "18", '"18"'),
     "xml_valid": ({}, "B", "<a/>", "<a>"),
     "yaml_valid": ({}, "B", "a: 18", "a: b: c"),
+    "sql": ({}, "SELECT a FROM B", "select A from b;", "select a from c"),
+    "code": ({"allow_code": True, "program": "assert {{ answer }} == '{{ target }}'"}, "B", "'B'", "'A'"),
     "semantic": ({"embedder": {"type": "function", "call": "contract_code:embed"}, "threshold": 0.5}, "B", "B", "A"),
     "judge": ({"provider": ASKED, "rubric": {"type": "reference"}}, "B", "B", "A"),
     "dimensions": ({"provider": ASKED, "dimensions": [RIGHTNESS], "threshold": 1, "template": SHOWN}, "B", "B", "A"),

@@ -14,7 +14,7 @@ from evalperf.errors import ConfigError
 from evalperf.records import Score
 from evalperf.scorers import NO_ANSWER, open_scorers
 from evalperf.scorers.function import as_score
-from evalperf.scorers.lanes import WorkerDiedError
+from evalperf.scorers.worker_process import WorkerDiedError
 from tests.scorers.samples import ADAPTER, make_case, make_response
 
 CODE = """

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalperf.scorers.json_text import MAX_DEPTH, NotJsonError, UnreadNumber, json_key, parse_json, without_fence
+from evalperf.scorers.fences import without_fence
+from evalperf.scorers.json_text import MAX_DEPTH, NotJsonError, UnreadNumber, json_key, parse_json
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,13 @@ from tests.scorers.samples import ADAPTER
         ({"root": "array"}, '"a"', False, "a text, not an array"),
         ({"root": "container"}, "true", False, "true or false, not an object or an array"),
         ({"root": "container"}, "[]", True, None),
+        ({"fences": True}, "So:\n```json\n{}\n```", False, "not JSON: Expecting value at line 1, column 1"),
+        ({"fences": "anywhere"}, "So:\n```json\n[\n```\nor\n```json\n{}\n```\nDone.", True, None),
+        ({"fences": "anywhere"}, "{}", True, None),
+        ({"required": ["a", "b.c", "d.e"]}, '{"a": null, "b": {"c": 1}, "d.e": 2}', True, None),
+        ({"required": ["a", "b.c"]}, '{"b": {"d": 1}}', False, "without a, b.c"),
+        ({"required": ["a.b"]}, '{"a": [{"b": 1}]}', False, "without a.b"),
+        ({"required": ["a"]}, "[]", False, "without a"),
     ],
 )
 async def test_json_valid(judge, options, answer, right, reason):
@@ -67,6 +74,21 @@ async def test_json_valid(judge, options, answer, right, reason):
 async def test_json_equal_names_the_first_place_that_differs(judge, options, answer, target, reason):
     score = await judge({"type": "json_equal", **options}, answer, target)
     assert (score.value, score.passed, score.reason) == (float(reason is None), reason is None, reason)
+
+
+async def test_all_differences_are_told_where_there_are_several(judge):
+    score = await judge("json_equal", '{"b": 2, "c": [1, 2], "e": 1}', '{"a": 1, "b": 3, "c": [1, 3], "d": 0}')
+    told = ['without "a"', 'without "d"', '"e" is not expected']
+    assert score.detail == {
+        "differences": [
+            *(f"at $: {each}" for each in told),
+            "at $.b: 2, expected 3",
+            "at $.c[1]: 2, expected 3",
+        ]
+    }
+    assert score.reason == 'at $: without "a"'
+    many = await judge("json_equal", json.dumps([0] * 100), json.dumps([1] * 100))
+    assert len(many.detail["differences"]) == 20
 
 
 async def test_nested_arrays_have_no_order_either(judge):

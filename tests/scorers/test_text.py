@@ -7,9 +7,10 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from evalperf.scorers.normal_forms import general_form, squad_counts, squad_form
-from tests.scorers.samples import make_case, make_response
+from tests.scorers.samples import ADAPTER, make_case, make_response
 
 
 @pytest.mark.parametrize(
@@ -156,3 +157,27 @@ def test_squad_form_takes_the_short_way_to_the_same_words(text):
     plain = "".join(char for char in text.lower() if char not in string.punctuation)
     assert squad_form(text) == " ".join(re.sub(r"\b(a|an|the)\b", " ", plain).split())
     assert squad_counts(text) == Counter(squad_form(text).split())
+
+
+@pytest.mark.parametrize(
+    ("options", "right", "reason"),
+    [
+        ({"values": ["ab"], "min_count": 3}, True, None),
+        ({"values": ["ab"], "min_count": 4}, False, "not at least 4 times 'ab'"),
+        ({"values": ["ab"], "max_count": 3}, True, None),
+        ({"values": ["ab"], "max_count": 2}, False, "not 1 to 2 times 'ab'"),
+        ({"values": ["x", "ab"], "max_count": 3}, True, None),
+        ({"values": ["x", "ab"], "max_count": 3, "match": "all"}, False, "not 1 to 3 times 'x'"),
+        ({"values": ["aba"], "min_count": 2}, False, "not at least 2 times 'aba'"),
+        ({"values": ["ab"], "min_count": 2, "max_count": 2, "ignore_case": False}, True, None),
+    ],
+)
+async def test_includes_counts_without_overlaps(judge, options, right, reason):
+    score = await judge({"type": "includes", **options}, "ababa AB")
+    assert (score.passed, score.reason) == (right, reason)
+
+
+@pytest.mark.parametrize("options", [{"min_count": 3, "max_count": 2}, {"min_count": 2, "negate": True}])
+def test_counts_that_mean_nothing_are_refused(options):
+    with pytest.raises(ValidationError):
+        ADAPTER.validate_python({"type": "includes", **options})
