@@ -49,6 +49,8 @@ class RunStarted(Struct, frozen=True, kw_only=True, gc=False):
     """Of these, finished by earlier sessions."""
     workers: int
     scorers: tuple[str, ...]
+    caches: bool = False
+    """Whether answers are looked for in a cache."""
 
 
 class CaseStarted(Struct, frozen=True, gc=False):

@@ -96,7 +96,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
     messages: tuple[Message, ...]
     """The conversation; the last one is the user's turn."""
     draw: int = 1
-    """The n-th of several answers that the same messages are asked for in one epoch, from 1: each is a call of its own."""
+    """The n-th of several answers to the same messages in one epoch, from 1: each is a call of its own."""
 
 
 class Usage(Struct, frozen=True, gc=False):

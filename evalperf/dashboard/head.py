@@ -43,10 +43,11 @@ def counts(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
         tally(glyphs.ok, snapshot.ok, "ok", GOOD),
         tally(glyphs.failed, snapshot.failed, "failed", BAD),
         tally(glyphs.retried, snapshot.retried, "retried", WARM),
-        tally(glyphs.cached, snapshot.cached, "cached", LIVELY),
+        _cached(snapshot, glyphs),
     ]
     if snapshot.resumed:
-        parts.append(tally("", snapshot.resumed, "done before", LIVELY))
+        before = tally("", snapshot.resumed, "done before", LIVELY)
+        parts += [before] if width_of(joined([*parts, before], "  ")) <= width else []
     under_way = [f"{count(snapshot.in_flight)} in flight"]
     if snapshot.machine is not None:
         under_way.append(f"{count(snapshot.machine.queued_cases)} queued")
@@ -58,6 +59,13 @@ def counts(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line:
         if width_of(longer) <= width:
             return longer
     return line
+
+
+def _cached(snapshot: Snapshot, glyphs: Glyphs) -> Line:
+    """With the share of the cases where there is a cache."""
+    line = tally(glyphs.cached, snapshot.cached, "cached", LIVELY)
+    share = snapshot.cache_hit_rate
+    return line if share is None else [*line, (f" {percent(share)}", QUIET)]
 
 
 def vitals(snapshot: Snapshot, glyphs: Glyphs) -> Line:

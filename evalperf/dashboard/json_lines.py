@@ -59,6 +59,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
         "throughput": {"cases_per_s": snapshot.cases_per_s, "tokens_per_s": snapshot.tokens_per_s},
         "usage": _usage(snapshot),
         "cost_usd": snapshot.cost_usd,
+        "cache": _cache(snapshot),
         "limited_by": snapshot.limited_shares,
         "wall_s": snapshot.elapsed_s,
         "in_flight": snapshot.in_flight,
@@ -79,6 +80,13 @@ def _score(scorer: ScorerNumbers) -> dict[str, Any]:
 
 def _quantiles(counts: tuple[int, ...]) -> dict[str, float | None]:
     return {f"p{share}": quantile_s(counts, share / 100) for share in (50, 90, 95, 99)}
+
+
+def _cache(snapshot: Snapshot) -> dict[str, float | None] | None:
+    if not snapshot.caches:
+        return None
+    misses = snapshot.finished - snapshot.cached
+    return {"hits": snapshot.cached, "misses": misses, "hit_rate": snapshot.cache_hit_rate}
 
 
 def _usage(snapshot: Snapshot) -> dict[str, int] | None:

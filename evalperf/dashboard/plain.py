@@ -92,8 +92,9 @@ def progress_line(snapshot: Snapshot) -> str:
     if unit:
         parts.append(f"p95 {p95} {unit}")
     parts.append(f"ok {count(snapshot.ok)}  failed {count(snapshot.failed)}  retried {count(snapshot.retried)}")
-    if snapshot.cached:
-        parts.append(f"cached {count(snapshot.cached)}")
+    if snapshot.cached or snapshot.caches:
+        share = "" if snapshot.cache_hit_rate is None else f" ({percent(snapshot.cache_hit_rate)})"
+        parts.append(f"cached {count(snapshot.cached)}{share}")
     if snapshot.cost_usd is not None:
         parts.append(f"cost {money(snapshot.cost_usd)}")
     return "  ".join(parts + _outlook(snapshot))

@@ -99,6 +99,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     ok: int
     failed: int
     cached: int
+    caches: bool
+    """Whether answers are looked for in a cache."""
     retried: int
     in_flight: int
     workers: int
@@ -141,6 +143,11 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         if self.total is None:
             return None
         return min(1.0, self.done / self.total) if self.total else 1.0
+
+    @property
+    def cache_hit_rate(self) -> float | None:
+        """Of the cases of this session; None without a cache, and before the first case."""
+        return self.cached / self.finished if self.caches and self.finished else None
 
     @property
     def mean_per_s(self) -> float | None:

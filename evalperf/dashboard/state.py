@@ -181,8 +181,7 @@ class DashboardState:
         run, sample = self._run, self._sample
         if self._end is None:
             self._close_seconds(now_s)
-        seconds = tuple(self._seconds)
-        total = self._total()
+        seconds, total = tuple(self._seconds), self._total()
         resumed = 0 if run is None else run.resumed
         return Snapshot(
             status=self._status(),
@@ -196,6 +195,7 @@ class DashboardState:
             ok=self._finished - self._failed,
             failed=self._failed,
             cached=self._cached,
+            caches=run is not None and run.caches,
             retried=self._retried,
             in_flight=max(0, self._started - self._retried - self._finished),
             workers=sample.workers if sample is not None else 0 if run is None else run.workers,

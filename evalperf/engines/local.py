@@ -64,17 +64,22 @@ class LocalEngine:
             self.router = self._calling.router(config.provider, parts.providers, config.fallback, parts.fallbacks)
         models = zip(parts.models.models, parts.asked, strict=True)
         self._asked = [self._calling.router(model.section, providers) for model, providers in models]
-        self._feed = Feed(
-            read_ahead=config.concurrency.queue_size,
-            max_waiting=max(workers, 16),
-            has_room=None if self.router is None else self.router.has_room,
-        )
-        if self.router is not None:
-            self.router.on_room = self._feed.wake
+        self._feed = self._open_feed()
         self.limited_by: dict[str, float] = {}
         """Share of the time by what limited it; known when the run is over."""
         self._hedges: Hedging | None = None
         self._began_s = clock.now()
+
+    def _open_feed(self) -> Feed:
+        """Hands out a case as soon as an endpoint has room."""
+        feed = Feed(
+            read_ahead=self._config.concurrency.queue_size,
+            max_waiting=max(self._workers, 16),
+            has_room=None if self.router is None else self.router.has_room,
+        )
+        if self.router is not None:
+            self.router.on_room = feed.wake
+        return feed
 
     def stop(self) -> None:
         """No new case and no new call from now on; calls on the wire may still end."""

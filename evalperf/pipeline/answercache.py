@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -81,6 +81,19 @@ class AnswerCache:
             near_key = await self._near.find(question)
         hit = None if near_key is None else await self._cache.get_instead(near_key)  # it may have left since
         return None if hit is None else _found(_decoder.decode(hit.value), "semantic", job)
+
+    async def missing(self, requests: Sequence[Request]) -> list[Request]:
+        """Those that no answer is kept for under their own keys."""
+        keys = [self._keys(request) for request in requests]
+        known = [key for key in keys if key is not None]
+        hits = dict(zip(known, await self._cache.get_many(known), strict=True))
+        return [one for one, key in zip(requests, keys, strict=True) if key is None or hits[key] is None]
+
+    async def keep(self, request: Request, completion: Completion) -> None:
+        """Keeps an answer that did not come through `answer`."""
+        key = self._keys(request)
+        if key is not None:
+            await self._keep(key, request, completion, None)
 
     async def _keep(self, key: bytes, request: Request, completion: Completion, question: Question | None) -> None:
         if not worth_keeping(completion.finish_reason, self._config):

@@ -34,12 +34,14 @@ from evalperf.pipeline.batching import (
 )
 from evalperf.pipeline.deciding import REPEATABLE
 from evalperf.pipeline.precedents import Retriever, open_precedents
+from evalperf.pipeline.scorecache import cached_scorers, states_version
 from evalperf.pipeline.semantic import SemanticIndex, open_semantic_index
+from evalperf.pipeline.spending import EmbeddingSpending
 from evalperf.pricing import find_price
 from evalperf.providers import Provider, open_providers
 from evalperf.providers.embedding import open_embedder
 from evalperf.records import Usage
-from evalperf.resilience import BatchLimits, RetryPolicy
+from evalperf.resilience import BatchLimits, Budget, RetryPolicy
 from evalperf.scorers import Scorer, open_scorers
 
 __all__ = ["Parts", "open_parts"]
@@ -59,6 +61,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     responses: Cache | None
     """The cache of answers, if it is used."""
     embeddings: Cache | None
+    scores: Cache | None
     near: SemanticIndex | None
     """Earlier questions by meaning, if answers to them are wanted."""
     precedents: Retriever | None
@@ -75,22 +78,26 @@ class Parts(Struct, frozen=True, kw_only=True):
     @property
     def caches(self) -> tuple[Cache, ...]:
         """Those that are used."""
-        return tuple(cache for cache in (self.responses, self.embeddings) if cache is not None)
+        return tuple(cache for cache in (self.responses, self.embeddings, self.scores) if cache is not None)
 
 
 @asynccontextmanager
 async def open_parts(
-    config: RunConfig, base_dir: Path, *, connections: int, cache_dir: Path | None
+    config: RunConfig, base_dir: Path, *, connections: int, cache_dir: Path | None, budget: Budget | None = None
 ) -> AsyncIterator[Parts]:
     """Opens the parts and tries the endpoints; raises ConfigError or StoppedError before any case is sent.
 
-    `cache_dir` is where caches are kept; None for a run without any.
+    `cache_dir` is where caches are kept; None for a run without any. Calls for embeddings are charged to `budget`.
     """
     async with AsyncExitStack() as stack:
-        opening = _Opening(config, base_dir, connections, stack)
+        opening = _Opening(config, base_dir, connections, stack, budget)
         prompt = build_prompt(config.prompt, base_dir, fields=config.cases.fields)
         models = AskedModels()
-        scorers = await stack.enter_async_context(open_scorers(config.scorers, base_dir, models))
+        versioned = states_version(config.scorers)
+        scores = await opening.cache(config.cache.scores, "scores", cache_dir) if versioned else None
+        scorers = await stack.enter_async_context(
+            open_scorers(config.scorers, base_dir, models, wrap=cached_scorers(scores))
+        )
         providers = await opening.providers(config.provider)
         fallbacks = () if config.fallback is None else await opening.providers(config.fallback)
         asked = [await opening.providers(model.section) for model in models.models]
@@ -110,6 +117,7 @@ async def open_parts(
             embedders=tuple([await opening.asked_embedder(one, embeddings) for one in models.embedders]),
             responses=responses,
             embeddings=embeddings,
+            scores=scores,
             near=await opening.near(cache_dir, embeddings) if responses is not None else None,
             precedents=await opening.precedents(embeddings),
             synthetic=tuple(opening.synthetic),
@@ -120,8 +128,11 @@ async def open_parts(
 class _Opening:
     """Opens parts one after the other, for as long as the stack is open."""
 
-    def __init__(self, config: RunConfig, base_dir: Path, connections: int, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, config: RunConfig, base_dir: Path, connections: int, stack: AsyncExitStack, budget: Budget | None
+    ) -> None:
         self._config = config
+        self._budget = budget
         self._base_dir = base_dir
         self._connections = connections
         self._stack = stack
@@ -200,6 +211,7 @@ class _Opening:
             rng=random.Random(config.cases.seed),
             cache=cache,
             cost_usd=_unknown if price is None else price.cost_usd,
+            spending=None if self._budget is None else EmbeddingSpending(section, self._budget),
         )
         return await self._stack.enter_async_context(opening)
 
@@ -229,17 +241,12 @@ async def _real_provider(config: AnswerProvider, stack: AsyncExitStack) -> tuple
     """The provider to open; a simulator is started first and then called over HTTP like any other server."""
     if not isinstance(config, SimulatorProvider):
         return config, ()
-    from evalperf.simulator import SimulatorOptions, serve  # noqa: PLC0415 - a web server is loaded where one is asked for
+    from evalperf.simulator import changed_profile, serve  # noqa: PLC0415 - a web server is loaded where one is asked for
 
-    options = SimulatorOptions(
-        seed=config.seed,
-        latency_s=config.latency_s,
-        latency_spread=config.latency_spread,
-        rate_429=config.rate_429,
-        rate_500=config.rate_500,
-        rate_dropped=config.rate_dropped,
-        retry_after_s=config.retry_after_s,
-    )
+    try:
+        options = changed_profile(config.profile, config.model_dump(exclude_unset=True))
+    except ValueError as error:
+        raise ConfigError(f"provider: {error}") from None
     url = await stack.enter_async_context(serve(options))
     provider = OpenAIProvider(
         type="openai",

@@ -15,6 +15,7 @@ from msgspec import Struct
 from evalperf import clock
 from evalperf.cache import Cache, KeyMaker, Provenance
 from evalperf.errors import ProviderError, StoppedError
+from evalperf.pipeline.spending import EmbeddingSpending
 from evalperf.providers import ConnectionStatistics, Provider
 from evalperf.providers.embedding import Embeddings, RawEmbedder, Vector
 from evalperf.records import Completion, Request, Spent, Usage
@@ -103,9 +104,10 @@ async def batched_embedder(
     rng: random.Random,
     cache: Cache | None = None,
     cost_usd: Callable[[Usage], float | None] = lambda _: None,
+    spending: EmbeddingSpending | None = None,
 ) -> AsyncIterator[BatchedEmbedder]:
     """The embedder behind retries, batches and the cache of vectors; does not close what is inside."""
-    calls = _Calls(embedder, retry, rng, cost_usd)
+    calls = _Calls(embedder, retry, rng, cost_usd, spending)
     async with Batcher(calls.send, limits, weigh=_bytes) as batcher:
         yield BatchedEmbedder(embedder, batcher, cache)
 
@@ -156,12 +158,18 @@ class _Calls:
     """Makes the calls, again where that may help, and divides what they cost among the texts."""
 
     def __init__(
-        self, embedder: RawEmbedder, retry: RetryPolicy, rng: random.Random, cost_usd: Callable[[Usage], float | None]
+        self,
+        embedder: RawEmbedder,
+        retry: RetryPolicy,
+        rng: random.Random,
+        cost_usd: Callable[[Usage], float | None],
+        spending: EmbeddingSpending | None,
     ) -> None:
         self._embedder = embedder
         self._retry = retry
         self._rng = rng
         self._cost_usd = cost_usd
+        self._spending = spending
 
     async def send(self, texts: Sequence[str]) -> list[_Part]:
         """The vectors of a batch; raises ProviderError once no further attempt is worth it."""
@@ -169,7 +177,7 @@ class _Calls:
         while True:
             sent_s = clock.now()
             try:
-                embeddings = await self._embedder.embed(texts)
+                embeddings = await self._charged(texts)
             except ProviderError as error:
                 attempts += 1
                 if error.kind in FATAL:
@@ -180,6 +188,19 @@ class _Calls:
                 await asyncio.sleep(delay_s)
             else:
                 return self._divided(texts, embeddings, clock.now() - sent_s)
+
+    async def _charged(self, texts: Sequence[str]) -> Embeddings:
+        """One call, within the budget where there is one and somebody is paid."""
+        if self._spending is None or not self._embedder.paid:
+            return await self._embedder.embed(texts)
+        reserved = await self._spending.reserve(texts)
+        embeddings: Embeddings | None = None
+        try:
+            embeddings = await self._embedder.embed(texts)
+        finally:
+            usage = None if embeddings is None else embeddings.usage
+            self._spending.settle(reserved, texts, usage, answered=embeddings is not None)
+        return embeddings
 
     def _divided(self, texts: Sequence[str], embeddings: Embeddings, latency_s: float) -> list[_Part]:
         """Tokens go by length and time evenly; the first text bears the call, so that all sums are right."""

@@ -27,15 +27,22 @@ from evalperf.pipeline.hedging import Hedging
 from evalperf.pipeline.job import Again, Job
 from evalperf.pipeline.router import Router
 from evalperf.pipeline.spending import Spending
+from evalperf.pipeline.watch import paused
 from evalperf.providers import LocalFault, Unreachable, WrongAddress
 from evalperf.records import Call, Completion, Failure, Request, Response, Unanswered
 from evalperf.resilience import MIN_WAIT_S, CircuitState, RetryBudget, RetryPolicy
 from evalperf.results import CallId, Journal
 
-__all__ = ["Caller"]
+__all__ = ["Caller", "max_output_tokens"]
 
 FATAL = frozenset({"auth", "quota"})
 """Failures that every further case would share: the run stops instead of failing ten thousand times."""
+
+IN_DOUBT = Failure(
+    kind="cancelled",
+    message="an earlier session died while it made this call, and in_doubt says not to make it again",
+    retryable=True,
+)
 
 
 class _Miss(NamedTuple):
@@ -72,7 +79,7 @@ class Caller:
         self._hedging = hedging
         self._total_s = total_s
         self._context = orjson.dumps(what_answers(config), option=orjson.OPT_SORT_KEYS)
-        self._max_output_tokens = _max_output_tokens(config)
+        self._max_output_tokens = max_output_tokens(config)
         self._random = random.Random(seed)
         self._answered = False  # whether any call of this run has succeeded: its addresses are right, then
 
@@ -83,33 +90,43 @@ class Caller:
             digest = xxhash.xxh3_128_digest(self._context + job.messages_json)
             bought = self._journal.recorded(job.case.seq, job.case.epoch, job.call, digest)
             if bought is not None:
-                return msgspec.json.decode(bought, type=Response)
+                response = msgspec.json.decode(bought, type=Response)
+                self._spending.replayed(response)
+                return response
+            if self._journal.withheld(job.case.seq, job.case.epoch, job.call):
+                return Unanswered(failure=IN_DOUBT, call=Call(attempts=0))
         if self._cache is None:
             return await self._call(job, request, digest)
         return await self._cache.answer(job, request, lambda: self._call(job, request, digest))
 
     def cost_usd(self, response: Response) -> float | None:
         """What the answer has cost this run: nothing, if it comes from a cache; None where that is not known."""
-        return 0.0 if response.call.cached is not None else self._spending.cost_usd(response.completion)
+        if response.call.cached is not None:
+            return 0.0
+        return self._spending.cost_usd(response.completion, fallback=response.call.fallback)
 
     async def _call(self, job: Job, request: Request, digest: bytes) -> Response | Unanswered | Again:
         size_bytes = len(job.messages_json)
-        reserved = await self._spending.reserve(size_bytes, self._max_output_tokens)
-        answered: Completion | None = None
+        with paused(job.slot):
+            reserved = await self._spending.reserve(size_bytes, self._max_output_tokens)
+        answered: Response | None = None
+        in_doubt = False
         try:
             seat = await self._seat(job)
             if seat is None:
                 return Again(0.0)
+            in_doubt = True
             try:
                 outcome = await self._exchanged(job, request, seat, digest)
             finally:
                 self._router.leave(seat)
             if not isinstance(outcome, Response):
+                in_doubt = _may_be_billed(outcome.error)
                 return self._failed(job, outcome)
-            answered = outcome.completion
+            answered = outcome
             return outcome
         finally:
-            self._spending.settle(reserved, size_bytes, answered)
+            self._spending.settle(reserved, size_bytes, answered, in_doubt=in_doubt)
 
     async def _exchanged(self, job: Job, request: Request, seat: Seat, digest: bytes) -> Response | _Miss:
         if self._hedging is None:
@@ -211,7 +228,13 @@ def _unbilled(error: ProviderError) -> bool:
     return error.status is not None or isinstance(error, Unreachable | LocalFault)
 
 
-def _max_output_tokens(config: AnswerProvider) -> int | None:
+def _may_be_billed(error: ProviderError) -> bool:
+    """Whether an answer may have been made all the same: one that did not arrive, or that is of no use."""
+    return not _unbilled(error) or (error.status is not None and error.status < 300)
+
+
+def max_output_tokens(config: AnswerProvider) -> int | None:
+    """The most tokens that the parameters allow an answer; None where they leave it open."""
     params: dict[str, Any] = getattr(config, "params", {})
     for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
         if isinstance(params.get(name), int):

@@ -11,6 +11,7 @@ from evalperf.config.model import AnswerProvider, EndpointConfig, RunConfig
 from evalperf.config.resilience import RateLimitingConfig
 from evalperf.events import Emit
 from evalperf.pipeline.answercache import AnswerCache
+from evalperf.pipeline.call_limit import CallLimit
 from evalperf.pipeline.caller import Caller
 from evalperf.pipeline.deciding import REPEATABLE
 from evalperf.pipeline.endpoint import Endpoint
@@ -36,7 +37,7 @@ from evalperf.resilience import (
 )
 from evalperf.results import Journal
 
-__all__ = ["Calling"]
+__all__ = ["Calling", "endpoint_rate_limit"]
 
 FIRST_LIMIT = 16
 """Calls in flight to begin with, where nothing is known of the endpoint."""
@@ -66,6 +67,8 @@ class Calling:
         self._random = random.Random(config.cases.seed)
         self._retries = RetryBudget(config.retry.budget)
         limits = config.concurrency.rate_limiting
+        most_calls = config.concurrency.resource_limits.max_concurrent_api_calls
+        self._shared = None if most_calls is None else CallLimit(most_calls)
         self._gates = RateGates({}, RateLimit.from_config(limits) if limits.limits_something else None)
 
     def router(
@@ -87,9 +90,10 @@ class Calling:
         return Router(
             endpoints,
             Balancer(self._config.balancing, self._random),
-            most=self._workers,
+            most=self._workers if self._shared is None else min(self._workers, self._shared.most),
             outage_s=self._config.circuit_breaker.give_up_s,
             emit=self._emit,
+            shared=self._shared,
         )
 
     def caller(
@@ -98,7 +102,8 @@ class Calling:
         """Asks one model through its router."""
         config = self._config
         timeouts: Any = getattr(section, "timeouts", None)
-        spending = Spending(section, self._budget)
+        fallback = config.fallback if section is config.provider else None
+        spending = Spending(section, self._budget, fallback)
         return Caller(
             section,
             router,
@@ -134,7 +139,7 @@ class Calling:
             provider,
             EndpointLoad(provider.name, 1.0 if settings is None else settings.weight),
             CircuitBreaker(self._config.circuit_breaker),
-            RateGate(_rate_limit(settings), self._gates),
+            RateGate(endpoint_rate_limit(settings), self._gates),
             self._in_flight(provider, settings, known),
             fallback=fallback,
             longest_pause_s=self._config.retry.retry_after_max_s,
@@ -162,7 +167,8 @@ def _with_settings(
     return list(zip(providers, settings, strict=True))
 
 
-def _rate_limit(settings: EndpointConfig | None) -> RateLimit:
+def endpoint_rate_limit(settings: EndpointConfig | None) -> RateLimit:
+    """What the configuration limits at one endpoint."""
     if settings is None:
         return RateLimit()
     return RateLimit.from_config(

@@ -35,7 +35,7 @@ class ResponseKeys:
         """The epoch as far as it decides the answer."""
         return request.case.epoch if self.sampled else None
 
-    def repetition(self, request: Request) -> int | None | tuple[int, int]:
+    def repetition(self, request: Request) -> int | tuple[int, int] | None:
         """Which of several answers to the same messages is meant: by epoch, and by draw where there are several."""
         epoch = self.epoch(request)
         return epoch if epoch is None or request.draw == 1 else (epoch, request.draw)

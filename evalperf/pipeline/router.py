@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from evalperf import clock
 from evalperf.errors import StoppedError
 from evalperf.events import Emit, Throttled
+from evalperf.pipeline.call_limit import CallLimit
 from evalperf.pipeline.endpoint import Endpoint, Seat
 from evalperf.resilience import Balancer, CircuitState
 
@@ -27,8 +28,16 @@ class Router:
     """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], balancer: Balancer, *, most: int, outage_s: float, emit: Emit
+        self,
+        endpoints: Sequence[Endpoint],
+        balancer: Balancer,
+        *,
+        most: int,
+        outage_s: float,
+        emit: Emit,
+        shared: CallLimit | None = None,
     ) -> None:
+        """`shared` bounds the calls of several routers."""
         self.endpoints = tuple(endpoints)
         self._first = [endpoint for endpoint in endpoints if not endpoint.fallback]
         self._fallbacks = [endpoint for endpoint in endpoints if endpoint.fallback]
@@ -37,6 +46,9 @@ class Router:
         self._most = most
         self._outage_s = outage_s
         self._emit = emit
+        self._shared = shared
+        if shared is not None:
+            shared.join(self._drain)
         self._seated = 0
         self._line: deque[asyncio.Future[Seat | None]] = deque()
         self._blocked_since_s: float | None = None  # no breaker has let a call pass since
@@ -57,7 +69,7 @@ class Router:
 
     def has_room(self) -> bool:
         """Whether another case would find a place at once."""
-        return not self._line and self._seated < self.limit
+        return not self._line and self._room() > 0
 
     @property
     def calls(self) -> int:
@@ -104,10 +116,10 @@ class Router:
         now_s = clock.now()
         for endpoint in self._first:
             free = endpoint is not like.endpoint and endpoint.has_room and endpoint.breaker.state is CircuitState.CLOSED
-            if free and endpoint.gate.reason(0) is None and not self._closed:
+            if free and endpoint.gate.reason(0) is None and not self._closed and self._has_shared_room():
                 seat = endpoint.take(now_s)
                 if seat is not None:
-                    self._seated += 1
+                    self._sit()
                     await self._pass_gate(seat, like.size_bytes, None)
                 return seat
         return None
@@ -116,7 +128,10 @@ class Router:
         """The call is over, told or not; the place is for the next."""
         seat.leave()
         self._seated -= 1
-        self._drain()
+        if self._shared is None:
+            self._drain()
+        else:
+            self._shared.leave()
 
     def close(self) -> None:
         """Nobody is seated any more, and those who wait are sent away: the run is being stopped."""
@@ -178,13 +193,26 @@ class Router:
         return seat, outage_s
 
     def _take(self, now_s: float) -> Seat | None:
-        if self._seated >= self._most:
+        if self._seated >= self._most or not self._has_shared_room():
             return None
         endpoint = self._choose(now_s)
         seat = None if endpoint is None else endpoint.take(now_s)
         if seat is not None:
-            self._seated += 1
+            self._sit()
         return seat
+
+    def _sit(self) -> None:
+        self._seated += 1
+        if self._shared is not None:
+            self._shared.take()
+
+    def _has_shared_room(self) -> bool:
+        return self._shared is None or self._shared.room > 0
+
+    def _room(self) -> int:
+        """How many more calls would be seated at once."""
+        own = self.limit - self._seated
+        return own if self._shared is None else min(own, self._shared.room)
 
     def _choose(self, now_s: float) -> Endpoint | None:
         ready = [e for e in self._first if e.breaker.ready_in_s(now_s) == 0.0]
@@ -212,7 +240,7 @@ class Router:
                 self._look_later(now_s)
                 return
             self._answer(self._line.popleft(), seat)
-        room = self.limit - self._seated
+        room = self._room()
         if room > 0:
             self.on_room(room)
 

@@ -12,6 +12,9 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from evalperf.figures import CallingFigures
+from evalperf.report.calling import calling_in, calling_sections
+
 __all__ = ["SCHEMA_VERSION", "Report", "RunFacts", "RunHeader", "RunRow", "RunStatus", "build_document", "facts_of"]
 
 SCHEMA_VERSION = 1
@@ -51,6 +54,8 @@ class RunFacts(Struct, frozen=True, kw_only=True):
     peak_rss_bytes: int | None = None
     limited_by: dict[str, float] | None = None
     """Shares of time, by what held the run back."""
+    calling: CallingFigures | None = None
+    """Of the last session too."""
     synthetic: tuple[str, ...] = ()
     """What in these numbers is simulated, in sentences."""
 
@@ -99,29 +104,15 @@ def build_document(
         "cases": _cases(summary, facts),
         "scores": summary["scores"],
         "clustering": summary["clustering"],
+        "failed": {"share": summary["failed"] / summary["total"] if summary["total"] else None},
         "failures": summary["failures"],
-        "latency_s": {**summary["latency_s"], "timeouts": summary["timeouts"]},
-        "ttft_s": summary["ttft_s"],
-        "queue_s": summary["queue_s"],
-        "endpoints": summary["endpoints"],
-        "throughput": _throughput(summary, facts),
-        "usage": summary["usage"],
-        "cost_usd": summary["cost_usd"],
-        "cost_cases": summary["cost_cases"],
-        "cache": None,
-        "retries": summary["retries"],
-        "alternatives": summary["alternatives"],
-        "limited_by": facts.limited_by,
-        "wall_s": facts.wall_s,
-        "cpu_s": facts.cpu_s,
-        "peak_rss_bytes": facts.peak_rss_bytes,
-        "in_doubt": facts.in_doubt,
+        **_times(summary, facts),
+        **calling_sections(summary, facts.calling),
+        **_process(facts),
         "gates": [dict(gate) for gate in gates],
         "synthetic": list(facts.synthetic),
         "warnings": [*warnings, *_clustering_warnings(summary["clustering"])],
-        "slowest": summary["slowest"],
-        "failing": summary["failing"],
-        "wrong": summary["wrong"],
+        **{key: summary[key] for key in ("slowest", "failing", "wrong")},
     }
     if summary["by"] is not None:
         document["by"] = summary["by"]
@@ -136,7 +127,23 @@ def facts_of(document: Mapping[str, Any]) -> RunFacts:
     counts = document.get("cases")
     known = {**(counts if isinstance(counts, Mapping) else {}), **document}
     names = RunFacts.__struct_fields__
-    return msgspec.convert({name: known[name] for name in names if name in known}, RunFacts)
+    facts = msgspec.convert({name: known[name] for name in names if name in known}, RunFacts)
+    return msgspec.structs.replace(facts, calling=calling_in(document))
+
+
+def _times(summary: Mapping[str, Any], facts: RunFacts) -> dict[str, Any]:
+    """How long it took, and what it took."""
+    return {
+        "latency_s": {**summary["latency_s"], "timeouts": summary["timeouts"]},
+        "ttft_s": summary["ttft_s"],
+        "queue_s": summary["queue_s"],
+        "throughput": _throughput(summary, facts),
+        **{key: summary[key] for key in ("usage", "cost_usd", "cost_cases", "retries", "alternatives")},
+    }
+
+
+def _process(facts: RunFacts) -> dict[str, Any]:
+    return {key: getattr(facts, key) for key in ("limited_by", "wall_s", "cpu_s", "peak_rss_bytes", "in_doubt")}
 
 
 def _cases(summary: Mapping[str, Any], facts: RunFacts) -> dict[str, int | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evalperf.report.callinglines import calling_lines, judging_text, session_note
 from evalperf.report.document import Report
 from evalperf.report.text import bytes_text, counted, number, percent, safe, seconds, share_of, time_texts
 
@@ -71,9 +72,10 @@ def fact_lines(document: Document) -> list[tuple[str, str]]:
         ("latency", _times(document["latency_s"])),
         ("first token", _times(document["ttft_s"])),
         ("queue", _times(document["queue_s"])),
-        *_endpoints(document["endpoints"]),
-        ("limited by", _limits(document["limited_by"])),
+        *calling_lines(document),
+        ("limited by", _limits(document)),
         ("tokens", _tokens(document)),
+        ("judging", judging_text(document)),
         ("retries", _retries(document)),
         ("input", _input(document)),
         ("process", _process(document)),
@@ -123,27 +125,13 @@ def _times(times: Mapping[str, Any]) -> str | None:
     return text + (f"  ({timeouts:,} timed out)" if timeouts else "")
 
 
-def _endpoints(endpoints: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """One line each, where there are several."""
-    if len(endpoints) < 2:
-        return []
-    lines: list[tuple[str, str]] = []
-    for name, endpoint in endpoints.items():
-        parts = [counted(endpoint["cases"], "case"), f"{endpoint['failed']:,} failed"]
-        times = endpoint["latency_s"]
-        if times["n"]:
-            texts = dict(time_texts({**times, "timeouts": endpoint["timeouts"]}))
-            parts.append(f"p50 {texts['p50']}  p95 {texts['p95']}")
-        parts.append(counted(endpoint["attempts"], "attempt"))
-        lines.append(("" if lines else "endpoints", f"{safe(name)}: {' · '.join(parts)}"))
-    return lines
-
-
-def _limits(shares: Mapping[str, float] | None) -> str | None:
+def _limits(document: Document) -> str | None:
+    shares = document["limited_by"]
     if not shares:
         return None
     ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
-    return " · ".join(f"{safe(name)} {percent(share)}" for name, share in ordered if share >= 0.005) or None
+    text = " · ".join(f"{safe(name)} {percent(share)}" for name, share in ordered if share >= 0.005)
+    return text + session_note(document) if text else None
 
 
 def _tokens(document: Document) -> str | None:

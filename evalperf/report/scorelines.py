@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalperf.report.text import counted, number, safe, score, seconds
+from evalperf.report.callinglines import spent_text
+from evalperf.report.judgedlines import judged_notes
+from evalperf.report.text import counted, number, safe, score
 
 __all__ = ["contrast_texts", "contrasts_note", "qualifiers", "score_notes"]
 
@@ -27,8 +29,10 @@ def score_notes(row: Mapping[str, Any], clustering: Mapping[str, Any] | None) ->
     notes.extend(_passes(row))
     if row["clusters"] is not None and clustering is not None:
         notes.extend(_clusters(row["clusters"], safe(clustering["field"])))
+    if row["judged"] is not None:
+        notes.extend(judged_notes(row["judged"]))
     if row["spent"] is not None:
-        notes.append(_spent(row["spent"]))
+        notes.append(f"scoring made {spent_text(row['spent'])}")
     return notes
 
 
@@ -91,24 +95,3 @@ def _clusters(clusters: Mapping[str, Any], field: str) -> Iterator[str]:
     yield text
     if clusters["few"]:
         yield "fewer than 10 clusters: the interval is not to be relied on"
-
-
-def _spent(spent: Mapping[str, Any]) -> str:
-    """What scoring has cost, apart from answering."""
-    parts = [f"scoring made {counted(spent['calls'], 'call')}"]
-    if spent["cached"]:
-        parts[0] += f" and took {spent['cached']:,} from a cache"
-    if spent["latency_mean_s"] is not None:
-        parts.append(f"{seconds(spent['latency_mean_s'])} each")
-    if spent["input_tokens"] is not None:
-        tokens = f"{spent['input_tokens']:,} in · {spent['output_tokens']:,} out"
-        parts.append(tokens + _unknown(spent["tokens_unknown_calls"]))
-    if spent["cost_usd"] is not None:
-        parts.append(f"${spent['cost_usd']:,.4f}" + _unknown(spent["cost_unknown_calls"]))
-    elif spent["calls"]:
-        parts.append(f"cost unknown for {counted(spent['cost_unknown_calls'], 'call')}")
-    return ", ".join(parts)
-
-
-def _unknown(calls: int) -> str:
-    return f" (unknown for {counted(calls, 'call')})" if calls else ""

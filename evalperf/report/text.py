@@ -113,8 +113,10 @@ def time_texts(times: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def bytes_text(value: int | None) -> str:
-    """A size in MB, as memory is counted here: 10⁶ bytes."""
-    return ABSENT if value is None else f"{value / 1e6:,.0f} MB"
+    """A size in MB, as memory is counted here: 10⁶ bytes; two digits where it is small."""
+    if value is None:
+        return ABSENT
+    return f"{value / 1e6:,.0f} MB" if value >= 10e6 else f"{value / 1e6:.2g} MB"
 
 
 def bound(gate: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from evalperf.stats.intervals import mean_interval, t_interval, wilson_interval
 from evalperf.stats.scoresummary import ScoreSummary
 from evalperf.stats.sketch import Sketch
 from evalperf.stats.summariser import DEFAULT_PASS_AT, Summariser
-from evalperf.stats.summary import Grouping, GroupSummary, Quantiles, Retries, Summary, TokenUsage
+from evalperf.stats.summary import Grouping, GroupSummary, Retries, Summary, TokenUsage, quantiles_of
 
 __all__ = [
     "DEFAULT_PASS_AT",
@@ -19,7 +19,6 @@ __all__ = [
     "GroupSummary",
     "Grouping",
     "Moments",
-    "Quantiles",
     "Retries",
     "ScoreSummary",
     "Sketch",
@@ -29,6 +28,7 @@ __all__ = [
     "check_gate_names",
     "evaluate_gates",
     "mean_interval",
+    "quantiles_of",
     "t_interval",
     "wilson_interval",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from evalperf.records import Result
@@ -21,11 +22,13 @@ _COUNTS = (
 class CallTotals:
     """Folds the calls of results, many at once; about 1.2 µs each."""
 
-    __slots__ = ("cost", "endpoints", "queue", "slowest", "ttft", *_COUNTS)
+    __slots__ = ("cached_from", "cost", "endpoints", "queue", "slowest", "ttft", *_COUNTS)
 
     def __init__(self, examples: int) -> None:
         self.endpoints: dict[str | None, EndpointTotals] = {}
         """None = cases for which no endpoint was asked."""
+        self.cached_from: Counter[str] = Counter()
+        """Answers from a cache, by its tier."""
         self.ttft, self.queue = Sketch(), Sketch()
         self.retried = self.recovered = self.alternatives = 0
         self.input_tokens = self.output_tokens = self.counted = 0
@@ -44,7 +47,10 @@ class CallTotals:
         costs = [result.cost_usd for result in results if result.cost_usd is not None]
         self.cost_cases += len(costs)
         self.cost.add_all(costs)
-        self._add_calls([result for result in results if result.cached is None])
+        fresh = [result for result in results if result.cached is None]
+        if len(fresh) < len(results):
+            self.cached_from.update(result.cached for result in results if result.cached is not None)
+        self._add_calls(fresh)
 
     def _add_calls(self, results: Sequence[Result]) -> None:
         """Those that an endpoint answered, or did not."""
@@ -71,13 +77,14 @@ class CallTotals:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("ttft", "queue", "cost", "slowest"):
             getattr(self, name).merge(getattr(other, name))
+        self.cached_from.update(other.cached_from)
         for endpoint, totals in other.endpoints.items():
             self._endpoint(endpoint).merge(totals)
 
     @property
     def cached(self) -> int:
         """Results that a cache answered."""
-        return sum(totals.cached for totals in self.endpoints.values())
+        return self.cached_from.total()
 
     @property
     def timeouts(self) -> int:

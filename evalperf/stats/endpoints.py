@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from evalperf.records import Result
 from evalperf.stats.sketch import Sketch
@@ -97,8 +97,14 @@ class EndpointTotals:
 
 
 def by_endpoint(results: Sequence[Result]) -> dict[str | None, list[Result]]:
-    """The results by the name of their endpoint; None = no endpoint was asked."""
+    """The results by the name of their endpoint; None = no endpoint was asked.
+
+    A fallback may have the name of an endpoint that it took over from, so its results are told apart.
+    """
+    names = {result.endpoint for result in results}
+    if len(names) == 1 and all([result.fallback is UNSET for result in results]):  # noqa: C419 - faster as a list
+        return {names.pop(): list(results)}
     parts: defaultdict[str | None, list[Result]] = defaultdict(list)
     for result in results:
-        parts[result.endpoint].append(result)
+        parts[result.endpoint if result.fallback is UNSET else f"{result.endpoint} (fallback)"].append(result)
     return parts

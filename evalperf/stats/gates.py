@@ -41,6 +41,8 @@ _METRICS = (
     "retries.cases",
     "retries.recovered",
     "retries.attempts",
+    *(f"cache.{field}" for field in ("hits", "misses", "hit_rate", "api_call_reduction")),
+    *(f"judging.{field}" for field in ("calls", "input_tokens", "output_tokens", "cost_usd")),
     "in_doubt",
     "wall_s",
     "cpu_s",
@@ -86,13 +88,7 @@ def evaluate_gates(document: Mapping[str, Any], gates: Sequence[Gate]) -> list[G
 
 
 def metric_value(document: Mapping[str, Any], metric: str) -> float | None:
-    """The number at a metric's path: in the scores first, then in the document; None where there is none.
-
-    `failed.share` is the share of failed results in all that are done.
-    """
-    if metric == "failed.share" and "failed" not in document["scores"]:
-        done = document["cases"]["ok"] + document["cases"]["failed"]
-        return document["cases"]["failed"] / done if done else None
+    """The number at a metric's path: in the scores first, then in the document; None where there is none."""
     path = metric.split(".")
     value = _at(document["scores"] if path[0] in document["scores"] else document, path)
     return value if isinstance(value, int | float) else None

@@ -15,6 +15,7 @@ from evalperf.stats.contrasts import Contrast, contrasts
 from evalperf.stats.groups import Groups, group_reader, metadata_fields
 from evalperf.stats.scoresummary import ScoreSummary, SummaryRules
 from evalperf.stats.scoretable import Owners, ScoreTable
+from evalperf.stats.spent import SpentSummary, SpentTotals
 from evalperf.stats.summary import Clustering, Grouping, GroupSummary
 from evalperf.stats.tally import Tally
 
@@ -93,6 +94,13 @@ class Scorebook:
         if self.by is None:
             return scores, None
         return scores, self._grouping(table, tuple(scores), rules)
+
+    def judging(self) -> SpentSummary | None:
+        """The calls of all scorers together; None where none made one."""
+        spent = SpentTotals()
+        for tally in self.table.tallies.values():
+            spent.merge(tally.spent)
+        return spent.summary()
 
     def clustering(self) -> Clustering | None:
         """What came of the cluster field; None where there is none."""

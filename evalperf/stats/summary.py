@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evalperf.figures import Quantiles
 from evalperf.stats.contrasts import Contrast
 from evalperf.stats.endpoints import EndpointSummary
 from evalperf.stats.examples import Example
 from evalperf.stats.scoresummary import ScoreSummary
 from evalperf.stats.sketch import Sketch
+from evalperf.stats.spent import SpentSummary
 
 __all__ = ["Clustering", "GroupSummary", "Grouping", "Quantiles", "Retries", "Summary", "TokenUsage", "quantiles_of"]
-
-
-class Quantiles(Struct, frozen=True, kw_only=True):
-    """Times in seconds, each quantile within 1 % of the true one; None where nothing was measured."""
-
-    n: int
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    max: float | None
-    """Exact."""
-    mean: float | None
-    """Exact."""
 
 
 class TokenUsage(Struct, frozen=True, kw_only=True):
@@ -84,6 +72,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     ok: int
     failed: int
     cached: int
+    cached_from: dict[str, int]
+    """The same by tier: memory, disk, redis, semantic, coalesced; those that occur."""
     failures: dict[str, int]
     """By kind, the most frequent first."""
     scores: dict[str, ScoreSummary]
@@ -98,6 +88,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     queue_s: Quantiles
     endpoints: dict[str, EndpointSummary]
     """By name."""
+    judging: SpentSummary | None
+    """The calls of all scorers together, in no other figure; None where none made one."""
     usage: TokenUsage | None
     """None where no endpoint counted."""
     cost_usd: float | None

@@ -17,6 +17,7 @@ from evalperf.stats.clusters import ClusterSums
 from evalperf.stats.corpus import CorpusCounts
 from evalperf.stats.epochs import ClosedCase, is_number
 from evalperf.stats.exact import SCALE, Moments, ratio
+from evalperf.stats.judged import JudgedTotals
 from evalperf.stats.passk import PassCounts
 from evalperf.stats.spent import SpentTotals
 
@@ -27,8 +28,8 @@ class Tally:
     """What is known of one scorer."""
 
     __slots__ = (
-        "answers", "answers_ok", "as_wrong", "clusters", "corpus", "judged", "moments", "n_with_failure", "passed",
-        "passes", "spent",
+        "answers", "answers_ok", "as_wrong", "clusters", "corpus", "judge", "judged", "moments", "n_with_failure",
+        "passed", "passes", "spent",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -40,6 +41,7 @@ class Tally:
         self.passes = PassCounts()
         self.corpus = CorpusCounts()
         self.spent = SpentTotals()
+        self.judge = JudgedTotals()
         self.n_with_failure = 0
         self.answers = 0
         self.answers_ok = 0
@@ -68,10 +70,12 @@ class Tally:
                 self.clusters.add(owner, value)  # type: ignore[arg-type]
 
     def add_details(self, scores: Iterable[Score]) -> None:
-        """Takes what scores say besides their value: counts for the corpus, and what they have cost."""
-        for score in scores:
-            if score.detail is not UNSET and "corpus" in score.detail and is_number(score.value):
-                self.corpus.add(score.detail["corpus"])
+        """Takes what scores say besides their value: counts for a corpus, facts on a judge, what they have cost."""
+        for score in [score for score in scores if score.detail is not UNSET or score.spent is not UNSET]:
+            if score.detail is not UNSET:
+                if "corpus" in score.detail and is_number(score.value):
+                    self.corpus.add(score.detail["corpus"])
+                self.judge.add(score.value, score.detail)
             if score.spent is not UNSET:
                 self.spent.add(score.spent)
 
@@ -98,7 +102,7 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         """Takes all that the other has seen."""
-        for name in ("moments", "as_wrong", "clusters", "passes", "corpus", "spent"):
+        for name in ("moments", "as_wrong", "clusters", "passes", "corpus", "spent", "judge"):
             getattr(self, name).merge(getattr(other, name))
         for name in ("n_with_failure", "answers", "answers_ok", "judged", "passed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))

@@ -155,7 +155,7 @@ ENDPOINTS = (
 def a_run(cases: int = 1_368, seed: int = 7) -> Iterator[Event]:
     """Twenty cases a second through three endpoints, with retries, failures, cached answers and a few notices."""
     drawn = random.Random(seed)
-    yield started(resumed=100)
+    yield started(resumed=100, caches=True)
     for seq in range(1, cases + 1):
         at_s = seq / 20
         endpoint = drawn.choices(("sim-a", "sim-b", "eu.gateway.example"), (5, 3, 1))[0]

@@ -53,8 +53,8 @@ def test_a_log_gets_a_line_in_ten_seconds_and_at_each_tenth() -> None:
         {line.split("]")[0] for line in progress}, key=lambda s: (len(s), s)
     )
     assert re.fullmatch(
-        r"\[0:5\d\]   60 %  1,2\d\d/2,000  20\.0 cases/s  p95 1\.\d\d s  ok [\d,]+  failed \d+  retried \d+  cached \d+"
-        r"  cost \$0\.\d+  in flight \d+  limited by \w+  left 0:3\d–0:\d\d",
+        r"\[0:5\d\]   60 %  1,2\d\d/2,000  20\.0 cases/s  p95 1\.\d\d s  ok [\d,]+  failed \d+  retried \d+"
+        r"  cached \d+ \(7\.9 %\)  cost \$0\.\d+  in flight \d+  limited by \w+  left 0:3\d–0:\d\d",
         progress[-3],
     )
 
@@ -101,6 +101,7 @@ def test_programs_get_an_object_a_second() -> None:
     last = documents[-1]
     assert last["status"] == "complete"
     assert last["cases"] == {"total": 1468, "ok": 1361, "failed": 7, "cached": 114, "resumed": 100}
+    assert last["cache"] == {"hits": 114, "misses": 1254, "hit_rate": 114 / 1368}
     assert last["failures"] == {"timeout": 7}
     assert last["scores"]["exact"]["n"] == 1361
     low, high = last["scores"]["exact"]["ci95"]
@@ -122,6 +123,7 @@ def test_what_is_not_known_is_null() -> None:
     assert document["cases"]["total"] is None
     assert document["latency_s"]["p50"] is None
     assert document["cost_usd"] is None
+    assert document["cache"] is None
 
 
 # tqdm -----------------------------------------------------------------------------------------------------------------

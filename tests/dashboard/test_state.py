@@ -102,6 +102,14 @@ def test_tokens_of_cached_answers_were_not_bought_now() -> None:
     assert state_after([CaseFinished(1.0, cached)]).snapshot(2.0).output_tokens is None
 
 
+def test_a_hit_rate_is_that_of_a_cache() -> None:
+    """Without one there is no rate, and without a case it is not 0."""
+    hit, miss = CaseFinished(1.0, result(cached="disk")), CaseFinished(1.0, result(2))
+    assert state_after([started(caches=True), hit, miss]).snapshot(2.0).cache_hit_rate == 0.5
+    assert state_after([started(caches=True)]).snapshot(2.0).cache_hit_rate is None
+    assert state_after([started(), miss]).snapshot(2.0).cache_hit_rate is None
+
+
 def test_unknown_is_none() -> None:
     snapshot = DashboardState().snapshot(1.0)
     assert (snapshot.total, snapshot.cost_usd, snapshot.output_tokens, snapshot.eta) == (None, None, None, None)

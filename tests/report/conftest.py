@@ -11,6 +11,7 @@ from evalperf.config.model import Gate
 from evalperf.records import Result, Usage
 from evalperf.report import Report, RunFacts, RunHeader, build_document
 from evalperf.stats import Summariser, evaluate_gates
+from tests.report.figures import BATCHES, cache, calling, endpoint
 from tests.support.results import make_result
 
 
@@ -39,6 +40,7 @@ FACTS = RunFacts(
     cpu_s=0.5,
     peak_rss_bytes=93_000_000,
     limited_by={"server": 0.91, "rate_limit": 0.09},
+    calling=calling(endpoints=(endpoint("a"),), caches=(cache(),), batches=(BATCHES,), hedged=1),
     synthetic=("The endpoint is simulated.",),
 )
 

@@ -22,7 +22,11 @@ PROMISED = {
     "throughput": {"cases_per_s", "tokens_per_s"},
     "usage": {"input_tokens", "output_tokens"},
     "cost_usd": None,
-    "cache": None,
+    "cache": {"hits", "misses", "hit_rate", "api_call_reduction", "hits_by_tier", "semantic_hits", "session"},
+    "endpoints": {"a"},
+    "connections": {"calls", "opened", "reused"},
+    "judging": None,
+    "hedged": 1,
     "limited_by": {"server", "rate_limit"},
     "wall_s": 4.0,
     "cpu_s": 0.5,
@@ -42,6 +46,7 @@ def test_the_document_has_what_was_promised(make_report):
     assert {"n", "mean", "ci95", "passed", "mean_failures_as_wrong"} <= exact.keys()
     assert (exact["n"], exact["mean"], exact["passed"]) == (10, 0.7, 7)
     assert exact["mean_failures_as_wrong"] == 7 / 12
+    assert document["failed"] == {"share": 2 / 12}
     assert "by" not in document
 
 
@@ -80,12 +85,13 @@ def test_json_is_the_document(make_report):
 
 
 def test_every_metric_of_a_gate_is_a_place_in_the_document(make_report):
-    """Only `usage` may be missing as a whole."""
+    """Only `usage`, `cache` and `judging` may be missing as a whole."""
     document = make_report().document
     unmeasured = {name for name in metric_names(["exact"]) if metric_value(document, name) is None}
     assert unmeasured == {
         "cost_usd",
         "exact.corpus",
+        *(f"judging.{field}" for field in ("calls", "input_tokens", "output_tokens", "cost_usd")),
         *(f"ttft_s.{field}" for field in ("p50", "p90", "p95", "p99", "max", "mean")),
     }
     assert "failed.share" in _METRICS

@@ -78,9 +78,9 @@ def test_a_cluster_field_that_nobody_has_is_told_loudly(make_result):
     [
         (
             Spent(calls=3, cached=2, latency_s=6.0, usage=Usage(1000, 50), cost_usd=0.25),
-            "scoring made 3 calls and took 2 from a cache, 2 s each, 1,000 in · 50 out, $0.2500",
+            "scoring made 3 calls and took 2 from a cache · 2 s each · 1,000 in · 50 out · $0.2500",
         ),
-        (Spent(calls=1), "scoring made 1 call, cost unknown for 1 call"),
+        (Spent(calls=1), "scoring made 1 call · cost unknown for 1 call"),
         (Spent(calls=0, cached=4), "scoring made 0 calls and took 4 from a cache"),
     ],
 )

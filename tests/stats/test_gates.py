@@ -10,6 +10,7 @@ from evalperf.stats.gates import check_gate_names, evaluate_gates, metric_names,
 
 DOCUMENT = {
     "cases": {"total": 10, "done": 10, "ok": 8, "failed": 2, "rejected": 0, "cached": 0, "resumed": 0},
+    "failed": {"share": 0.2},
     "scores": {"exact": {"n": 8, "mean": 0.75, "ci95": [0.41, 0.93], "std": 0.4}},
     "latency_s": {"p95": 1.5},
     "ttft_s": {"p95": None},
