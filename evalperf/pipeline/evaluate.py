@@ -17,6 +17,7 @@ from evalperf.pipeline.precedents import Retriever
 from evalperf.pipeline.watch import paused
 from evalperf.records import Call, Completion, Failure, Request, Response, Result, Score, Unanswered
 from evalperf.scorers import Scorer, overall
+from evalperf.scorers.spent import spent_of, total_spent
 
 __all__ = ["Answers", "Evaluator"]
 
@@ -178,11 +179,14 @@ async def _score_answers(scorer: Scorer, job: Job, response: Response) -> Score:
     ]
     values = [score.value for score in each]
     known = [value for value in values if value is not None]
+    spent = total_spent(spent_of(each)) or UNSET
     if len(known) < len(values):
-        return Score(value=None, reason=f"{len(values) - len(known)} of {len(values)} answers were not scored")
+        reason = f"{len(values) - len(known)} of {len(values)} answers were not scored"
+        return Score(value=None, reason=reason, spent=spent)
     passed = None if any(score.passed is None for score in each) else all(score.passed for score in each)
     shown = ", ".join(f"{value:g}" for value in known)
-    return Score(value=math.fsum(known) / len(known), passed=passed, reason=f"mean of {len(known)} answers: {shown}")
+    reason = f"mean of {len(known)} answers: {shown}"
+    return Score(value=math.fsum(known) / len(known), passed=passed, reason=reason, spent=spent)
 
 
 def _one_of(completion: Completion, text: str) -> Completion:

@@ -98,9 +98,8 @@ def test_cases_that_the_parent_did_not_take_are_failures(tmp_path: Path, documen
 
 def test_epochs_keep_their_own_answers(tmp_path: Path, document: Document) -> None:
     """Each epoch is scored on what it was answered."""
-    (tmp_path / "mine.py").write_text(
-        "from evalperf.records import Request\n\ndef nth(request: Request) -> str:\n    return str(request.case.epoch)\n"
-    )
+    nth = "def nth(request: Request) -> str:\n    return str(request.case.epoch)\n"
+    (tmp_path / "mine.py").write_text(f"from evalperf.records import Request\n\n{nth}")
     (tmp_path / "cases.jsonl").write_text(json.dumps({"id": "a", "input": "?", "target": "2"}))
     write_config(
         tmp_path,

@@ -13,7 +13,7 @@ from evalperf.pipeline.evaluate import Evaluator
 from evalperf.pipeline.feed import Feed
 from evalperf.pipeline.pool import Pool
 from evalperf.pipeline.watch import watch
-from evalperf.records import Case, Completion, Result, Score
+from evalperf.records import Case, Completion, Result, Score, Spent, Usage
 from tests.support.fakes import Equals, PlainPrompt, Script, ScriptedProvider, answer, batches_of, busy, caller, case
 from tests.support.virtual_loop import run_virtual
 
@@ -186,6 +186,17 @@ def test_several_answers_are_scored_each_and_averaged() -> None:
     score = out.results[0].scores["equals"]
     assert (score.value, score.passed) == (0.25, False)
     assert out.results[0].alternatives == ("1", "2", "3")
+
+
+def test_scoring_several_answers_costs_what_all_of_them_cost() -> None:
+    """A judge that is called once for each answer."""
+
+    class Judged(Equals):
+        async def score(self, of, response):
+            return Score(value=1.0, spent=Spent(calls=1, usage=Usage(10, 2), cost_usd=0.5))
+
+    out, _ = run(lambda _, __: Completion(text="42", alternatives=("1",)), count=1, scorers=(Judged(),))
+    assert out.results[0].scores["equals"].spent == Spent(calls=2, usage=Usage(20, 4), cost_usd=1.0)
 
 
 def test_messages_that_no_protocol_can_carry_fail_their_case_alone() -> None:
