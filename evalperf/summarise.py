@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from evalperf.errors import DamageError, EvalperfError, OutputError
+from evalperf.folded import Folded, open_kept_summaries
 from evalperf.report import Report, RunFacts, RunHeader, RunRow, RunStatus, build_document, facts_of, render_json
 from evalperf.results import RunDirectory, RunInfo, read_results, read_run_info
 from evalperf.results.disk import LocalDisk, write_file
@@ -36,16 +37,18 @@ def summarise_run(
     gates: Sequence[Gate] | None = None,
     by: str | None = None,
     config_path: str | None = None,
+    cache_dir: Callable[[], Path] | None = None,
 ) -> Report:
     """The report on all results in the directory.
 
     `facts` are what the process knows that just ran; without them they are taken from the summary that it left behind,
     and what it did not leave is "not measured". `gates` default to those of the run's configuration. Damaged results
-    are left out of the numbers and named in the document's warnings. Reads every result once: about 5 s per million.
+    are left out of the numbers and named in the document's warnings. Reads every result once: about 5 s per million,
+    unless the folder `cache_dir` holds what an earlier report on the same files has found.
     """
     info = read_run_info(directory)
-    faults: list[str] = []
-    summary = _fold(directory, info, by, faults)
+    folded = _folded(directory, info, by, cache_dir)
+    summary, faults = folded.summary, list(folded.faults)
     if facts is None:
         facts = _facts_left_behind(directory, summary, faults)
     if not facts.synthetic and info.config.get("provider", {}).get("type") == "simulator":
@@ -90,7 +93,17 @@ def run_row(directory: RunDirectory) -> RunRow:
     )
 
 
-def _fold(directory: RunDirectory, info: RunInfo, by: str | None, faults: list[str]) -> Summary:
+def _folded(directory: RunDirectory, info: RunInfo, by: str | None, cache_dir: Callable[[], Path] | None) -> Folded:
+    if cache_dir is None:
+        return _fold(directory, info, by)
+    with open_kept_summaries(directory, info, cache_dir) as kept:
+        if kept is None:
+            return _fold(directory, info, by)
+        return kept.get_or_fold(directory, by, lambda: _fold(directory, info, by))
+
+
+def _fold(directory: RunDirectory, info: RunInfo, by: str | None) -> Folded:
+    faults: list[str] = []
     written = info.config.get("scorers", [])
     rules = info.config.get("statistics", {})
     summariser = Summariser(
@@ -105,7 +118,7 @@ def _fold(directory: RunDirectory, info: RunInfo, by: str | None, faults: list[s
     add = summariser.add
     for result in read_results(directory, on_damage=lambda damage: faults.append(str(damage))):
         add(result)
-    return summariser.summary()
+    return Folded(summariser.summary(), faults)
 
 
 def _scorer_name(written: Any) -> str:

@@ -32,6 +32,7 @@ By = Annotated[
     str | None,
     typer.Option(metavar="FIELD", help="Numbers for each value of tags, model, endpoint or a field of the cases."),
 ]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Read all results again, and keep nothing of them.")]
 OutputDir = Annotated[Path, typer.Option("--output-dir", metavar="DIR", help="Where runs are found by id.")]
 
 
@@ -42,6 +43,7 @@ def report(
     output: OutputFile = None,
     by: By = None,
     output_dir: OutputDir = Path("results"),
+    no_cache: NoCache = False,
 ) -> None:
     r"""Computes the report of a run from its files; a folder of runs is listed, and its latest run reported.
 
@@ -62,7 +64,7 @@ def report(
     pages = []
     for reference in references:
         directory, others = _find(reference, output_dir)
-        found = _summarise(directory, by)
+        found = _summarise(directory, by, cache=not no_cache)
         held = held and all(gate["held"] for gate in found.document["gates"])
         if output is None and format_ == "terminal":
             print_report(found, others)
@@ -100,10 +102,16 @@ def _find(reference: str, output_dir: Path) -> tuple[RunDirectory, list[RunDirec
     return find_run(reference, output_dir), others
 
 
-def _summarise(directory: RunDirectory, by: str | None) -> Report:
+def _summarise(directory: RunDirectory, by: str | None, *, cache: bool) -> Report:
     from evalperf.summarise import summarise_run
 
-    return summarise_run(directory, by=by)
+    return summarise_run(directory, by=by, cache_dir=_cache_dir if cache else None)
+
+
+def _cache_dir() -> Path:
+    from evalperf.config.load import cache_dir
+
+    return cache_dir()
 
 
 def _render(report: Report, format_: Format) -> bytes:
