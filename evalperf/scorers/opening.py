@@ -32,6 +32,7 @@ SCORERS: Final[dict[str, str]] = {
     "rouge": "rouge:rouge",
     "bleu": "translation:bleu",
     "chrf": "translation:chrf",
+    "ter": "translation:ter",
     "number": "numbers:number",
     "choice": "choice:choice",
     "json_valid": "json_value:json_valid",

@@ -116,13 +116,14 @@ def _presence(
     verb: str,
 ) -> TextJudge:
     """The verdict whether texts stand in the answer as `stands(answer, text)` asks."""
-    value_forms = _forms(tuple(config.values), form) if config.values is not None else None
+    leave_out = not (isinstance(config, IncludesScorer) and config.empty == "contained")
+    value_forms = _forms(tuple(config.values), form, leave_out=leave_out) if config.values is not None else None
     enough = any if config.match == "any" else all
 
     def judge(answer: str, targets: Targets) -> Score:
         if value_forms is None and not targets:
             return NO_TARGET
-        forms = _forms(targets, form) if value_forms is None else value_forms
+        forms = _forms(targets, form, leave_out=leave_out) if value_forms is None else value_forms
         if not forms:
             return EMPTY_TARGET
         plain = form(answer)
@@ -134,9 +135,9 @@ def _presence(
     return judge
 
 
-def _forms(texts: Targets, form: Form) -> Targets:
-    """The forms of the texts, without the empty ones: every answer would contain them."""
-    return tuple(plain for text in texts if (plain := form(text)))
+def _forms(texts: Targets, form: Form, *, leave_out: bool) -> Targets:
+    """The forms of the texts, by default without the empty ones: every answer contains them."""
+    return tuple(plain for text in texts if (plain := form(text)) or not leave_out)
 
 
 def _form_of(config: IncludesScorer | ExcludesScorer) -> Form:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-__all__ = ["BleuCounts", "ChrfCounts", "CorpusCounts", "Counts"]
+__all__ = ["BleuCounts", "ChrfCounts", "CorpusCounts", "Counts", "TerCounts"]
 
 _CHRF_SMALLEST = 1e-16
 
@@ -109,7 +109,31 @@ class ChrfCounts(Struct, frozen=True, kw_only=True, tag_field="metric", tag="chr
         return (1 + factor) * precision * recall / weighted if weighted > 0 else _CHRF_SMALLEST
 
 
-Counts = BleuCounts | ChrfCounts
+class TerCounts(Struct, frozen=True, kw_only=True, tag_field="metric", tag="ter"):
+    """Translation edit rate (Snover et al. 2006): edits over the mean length of the references."""
+
+    counts: tuple[Count, ...]
+    """Edits; the mean length of the references in `LENGTH_UNITS`."""
+    scale: Literal[100, 1] = 100
+
+    LENGTH_UNITS: ClassVar[int] = 720720
+    """A word is that many: so the mean of up to 16 lengths is a whole number."""
+
+    def __post_init__(self) -> None:
+        if len(self.counts) != 2:
+            raise ValueError("TER has two counts")
+
+    def score(self, sums: Sequence[int]) -> float:
+        """The score of the summed counts."""
+        edits, length = sums
+        rate = edits * self.LENGTH_UNITS / length if length else float(edits > 0)
+        return 100 * rate if self.scale == 100 else rate
+
+
+Counts = BleuCounts | ChrfCounts | TerCounts
+
+
+_FEWEST: dict[type[Counts], int] = {BleuCounts: 4, ChrfCounts: 3, TerCounts: 2}
 
 
 def _shares(answer: int, reference: int, match: int) -> tuple[float, float]:
@@ -169,5 +193,4 @@ class CorpusCounts:
 
 
 def _options(counted: Counts) -> Counts:
-    zeros = (0,) * (4 if isinstance(counted, BleuCounts) else 3)
-    return msgspec.structs.replace(counted, counts=zeros)
+    return msgspec.structs.replace(counted, counts=(0,) * _FEWEST[type(counted)])

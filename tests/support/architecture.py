@@ -31,7 +31,7 @@ LAYERS: dict[str, int] = {
     ),
     "pipeline": 3,
     "engines": 4,
-    **dict.fromkeys(["run", "directory", "plan", "fingerprint", "learned", "spent", "interrupt", "sizing", "summarise", "rescore", "resumed", "reading", "tune", "tune_asking", "tune_plan", "resources"], 5),
+    **dict.fromkeys(["run", "directory", "plan", "fingerprint", "learned", "spent", "interrupt", "sizing", "summarise", "folded", "rescore", "resumed", "reading", "tune", "tune_asking", "tune_plan", "resources"], 5),
     "explain_key": 5,
     "estimate": 5,
     **dict.fromkeys(["cli", "__main__"], 6),
