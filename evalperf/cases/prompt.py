@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,16 @@ class Prompt:
             return ({"role": "user", "content": self._turn.render(case)},)
         return ({"role": "user", "content": case.input},) if isinstance(case.input, str) else case.input
 
-    def check(self, cases: Sequence[Case]) -> None:
-        """Raises ConfigError for a variable that none of these cases has; a template may guard one with `default`."""
+    def check(self, cases: Sequence[Case], *, given: Collection[str] = ()) -> None:
+        """Raises ConfigError for a variable that none of these cases has; a template may guard one with `default`.
+
+        What is `given` comes later.
+        """
         if not cases:
             return
         templates = [template for _, template in (*self._opening, *self._closing)]
         for template in templates if self._turn is None else (*templates, self._turn):
-            for name in sorted(template.required):
+            for name in sorted(template.required.difference(given)):
                 if not any(template.has(case, name) for case in cases):
                     known = set(KNOWN_NAMES).union(*(case.metadata for case in cases))
                     raise ConfigError(

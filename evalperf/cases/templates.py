@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from evalperf.config.fields import ALIASES, Role
 from evalperf.errors import ConfigError
 from evalperf.records import Case
@@ -12,7 +14,7 @@ from evalperf.records import Case
 __all__ = ["KNOWN_NAMES", "PromptError", "Template", "compile_template"]
 
 MAX_CHARS = 4 * 1024 * 1024
-KNOWN_NAMES = ("input", "target", "id", "epoch", "choices", "tags", "messages", "metadata", "precedents")
+KNOWN_NAMES = ("input", "target", "id", "epoch", "choices", "tags", "messages", "metadata")
 
 _ABSENT = object()
 _OTHER_NAMES: dict[str, Role] = {alias: role for role, aliases in ALIASES.items() for alias in aliases}
@@ -84,7 +86,7 @@ class _JinjaTemplate(Template):
 
     def _value(self, case: Case, name: str) -> Any:
         """Of a case's own names, those of its fields, and the names that its roles go by, the first wins."""
-        if name in KNOWN_NAMES:
+        if name in KNOWN_NAMES or (name == "precedents" and case.precedents is not UNSET):
             return _own_value(case, name)
         if name in case.metadata:
             return case.metadata[name]

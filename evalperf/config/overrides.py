@@ -73,7 +73,7 @@ class RecordedAnswers:
 
     def apply(self, tree: dict[str, Any]) -> list[KeyPath]:
         """Changes the tree and returns the paths that were written."""
-        for section in ("prompt", "precedents", "fallback", "hedging"):
+        for section in ("prompt", "fallback", "hedging"):
             tree.pop(section, None)
         tree["provider"] = {"type": "replay"} if self.model is None else {"type": "replay", "model": self.model}
         return [("provider",)]

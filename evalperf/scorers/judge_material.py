@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from evalperf.records import Case, Response
 from evalperf.scorers.base import targets_of
 
 __all__ = ["Material", "MissingFieldError", "field_of", "material_of"]
 
 _TAG_CHARS: Final = 16
-_OWN_NAMES: Final = {"input", "answer", "answer_a", "answer_b", "target"}
+_OWN_NAMES: Final = {"input", "answer", "answer_a", "answer_b", "target", "precedents"}
 _NOT_COMPARED: Final = re.compile(r"[\s\"'`“”‘’\\*_]+")
 
 
@@ -86,6 +88,8 @@ def material_of(case: Case, response: Response, names: frozenset[str], pair: tup
             texts[name] = (_conversation(case.input),)
         elif name == "target":
             texts[name] = targets_of(case, response)
+        elif name == "precedents":
+            texts[name] = _precedents(case)
         else:
             texts[name] = (field_of(case, name),)
     return Material(texts)
@@ -101,6 +105,16 @@ def field_of(case: Case, name: str) -> str:
     if found is None:
         raise MissingFieldError(f"the case has no {name}")
     return _text(found)
+
+
+def _precedents(case: Case) -> tuple[str, ...]:
+    """Earlier cases, each as one text; none where none was near enough."""
+    if case.precedents is UNSET:
+        raise MissingFieldError('the case has no precedents: the configuration has no section "precedents"')
+    return tuple(
+        f"Question: {one['input']}\nAnswer: {one['output']}\nScores: {json.dumps(one['scores'], sort_keys=True)}"
+        for one in case.precedents
+    )
 
 
 def _conversation(said: str | tuple[dict[str, Any], ...]) -> str:

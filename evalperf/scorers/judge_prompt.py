@@ -61,7 +61,7 @@ class JudgePrompt:
         answers = ("answer_a", "answer_b") if pair else ("answer",)
         self._system = Placeholders("system", config.system if config.system is not None else _SYSTEM, _INSTRUCTIONS)
         ours = _QUESTION + "%s" + (_PAIR if pair else _ONE) + _END
-        known = ("input", *answers, "target", *_INSTRUCTIONS, "metadata.NAME")
+        known = ("input", *answers, "target", "precedents", *_INSTRUCTIONS, "metadata.NAME")
         if config.template is None:
             self._without_target = Placeholders("template", ours % "", known)
             self._with_target = Placeholders("template", ours % _TARGET, known) if target_is_shown else None

@@ -178,3 +178,55 @@ async def test_a_case_without_precedents_fails_and_is_not_asked_without_them(fol
     assert results["no angle"].failure is not None
     assert results["no angle"].failure.message.startswith("no precedents: ")
     assert await calls(server) == 1
+
+
+async def test_a_prompt_that_names_precedents_needs_the_section(folder: Path, server: str) -> None:
+    """It would be empty for every case, in silence."""
+    write_cases(folder, "a cat 2")
+    with pytest.raises(ConfigError, match="precedents"):
+        await go(folder, server, prompt={"template": "{{ precedents }} {{ input }}"})
+
+
+async def test_a_case_may_have_a_field_called_precedents(folder: Path, server: str) -> None:
+    """Where nothing else goes by that name."""
+    (folder / "cases.jsonl").write_text(json.dumps({"id": "a", "input": "?", "precedents": "mine"}))
+    results, _ = await go(
+        folder,
+        server,
+        prompt={"template": "{{ precedents }}"},
+        provider={"type": "function", "call": "angles:echo"},
+        scorers=[],
+    )
+    assert results["a"].output == "mine"
+
+
+async def test_a_judge_sees_the_precedents(folder: Path, server: str) -> None:
+    """Quoted like everything that is not an instruction."""
+    rows = [{"id": "a", "input": "cat 0", "output": "meow", "scores": {"grade": {"value": 1.0}}}]
+    (folder / "earlier.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    write_cases(folder, "a cat 2")
+    (folder / "judging.py").write_text(
+        "from pathlib import Path\n\ndef judge(prompt: str) -> str:\n    Path('seen.txt').write_text(prompt)\n    return '{}'\n"
+    )
+    judge = {
+        "type": "judge",
+        "provider": {"type": "function", "call": "judging:judge"},
+        "rubric": {"type": "grade", "criterion": "Is it right?", "scale": [0, 10]},
+        "template": "{{ precedents }}\n{{ answer }}\n{{ rubric }}",
+    }
+    await go(
+        folder,
+        server,
+        precedents={
+            "embedder": {"type": "function", "call": "angles:degrees"},
+            "from": "file",
+            "path": "earlier.jsonl",
+        },
+        scorers=[judge],
+    )
+    assert 'Question: cat 0\nAnswer: meow\nScores: {"grade": 1.0}' in Path("seen.txt").read_text()
+
+
+@pytest.fixture(autouse=True)
+def at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)

@@ -43,6 +43,17 @@ def test_an_answer_bought_before_a_crash_is_not_bought_again() -> None:
     assert provider.asked == []
 
 
+def test_a_call_in_doubt_that_may_not_be_made_again_is_given_up() -> None:
+    """No call, and a failure that a later session may take up."""
+    journal = FakeJournal()
+    journal.doubtful.add((1, 1))
+    provider = ScriptedProvider(lambda _, __: answer())
+    outcome = run_virtual(attempt(caller([provider], journal=journal), job()))
+    assert isinstance(outcome, Unanswered)
+    assert (outcome.failure.kind, outcome.failure.retryable, outcome.call.attempts) == ("cancelled", True, 0)
+    assert provider.asked == []
+
+
 def test_a_failure_that_may_pass_asks_for_another_attempt() -> None:
     """The journal no longer doubts the call, and the kind is there to be told."""
     journal = FakeJournal()
