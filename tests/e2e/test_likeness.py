@@ -205,9 +205,9 @@ async def test_a_judge_sees_the_precedents(folder: Path, server: str) -> None:
     rows = [{"id": "a", "input": "cat 0", "output": "meow", "scores": {"grade": {"value": 1.0}}}]
     (folder / "earlier.jsonl").write_text("\n".join(map(json.dumps, rows)))
     write_cases(folder, "a cat 2")
-    (folder / "judging.py").write_text(
-        "from pathlib import Path\n\ndef judge(prompt: str) -> str:\n    Path('seen.txt').write_text(prompt)\n    return '{}'\n"
-    )
+    code = "from pathlib import Path\n\ndef judge(prompt: list) -> str:\n"
+    code += "    Path('seen.txt').write_text(prompt[-1]['content'])\n    return '{}'\n"
+    (folder / "judging.py").write_text(code)
     judge = {
         "type": "judge",
         "provider": {"type": "function", "call": "judging:judge"},
