@@ -18,7 +18,7 @@ from typing import TextIO
 from msgspec import Struct
 
 from evalperf import clock
-from evalperf.cases import Survey, read_batches, survey
+from evalperf.cases import Survey, survey
 from evalperf.config.load import LoadedConfig, cache_dir, state_dir
 from evalperf.config.model import RunConfig
 from evalperf.dashboard import Mode, open_progress
@@ -30,12 +30,13 @@ from evalperf.interrupt import Interrupt, interruptible
 from evalperf.learned import known_limits, remember_limits
 from evalperf.pipeline.assemble import Parts, open_parts
 from evalperf.pipeline.earlier import EarlierAnswers
-from evalperf.report import Report, RunFacts, RunStatus
 from evalperf.reading import read_cases
+from evalperf.report import Report, RunFacts, RunStatus
 from evalperf.rescore import open_parent
 from evalperf.resilience import Budget
 from evalperf.resources import memory_exceeded, resource_limits, within_memory
 from evalperf.results import Rejected, RunDirectory, RunInfo, Store, StoreOptions, open_store
+from evalperf.resumed import tell_of_earlier_sessions
 from evalperf.sizing import batch_size, count_workers, workers_cut
 from evalperf.spent import charge_earlier_sessions, check_prices, open_budget
 from evalperf.stats import check_gate_names
@@ -217,7 +218,10 @@ async def _execute(
     """What ended the session early, if anything: an error as it was found, or a signal."""
     with interruptible(engine.stop, _teller(bus)) as interrupt:
         try:
-            cases = read_cases(session.loaded, session.parts.prompt, store, rejected, session.earlier)
+            tell_of_earlier_sessions(store.recovered, session.config.output.in_doubt, _teller(bus))
+            cases = read_cases(
+                session.loaded, session.parts.prompt, store, rejected, session.earlier, warn=_teller(bus)
+            )
             memory_mb = session.config.concurrency.resource_limits.memory_mb
             held = within_memory(cases, memory_mb, engine.unfinished, _teller(bus))
             async with aclosing(cases), aclosing(held) as batches:
@@ -254,6 +258,7 @@ def _store_options(session: _Session) -> StoreOptions:
         level=output.level,
         queue_size=max(session.config.concurrency.queue_size, 2 * batch_size(session.config)),
         retry_failed=session.options.retry_failed,
+        retry_doubts=output.in_doubt != "skip",
     )
 
 

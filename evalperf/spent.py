@@ -1,57 +1,85 @@
-"""The budget of a run, and what earlier sessions have spent of it."""
+"""The budget of a run: whether it can be kept, and what earlier sessions have spent of it."""
 
 from __future__ import annotations
 
-from evalperf.config.model import RunConfig
+from collections.abc import Iterator
+from typing import Any
+
+from evalperf.config.embedders import LocalEmbedder
+from evalperf.config.model import ReplayProvider, RunConfig
 from evalperf.errors import ConfigError
 from evalperf.pipeline.asking import AskedModels
 from evalperf.pricing import find_price
-from evalperf.records import Spent
-from evalperf.resilience import Budget
+from evalperf.records import Result, Spent, Usage
+from evalperf.resilience import Budget, TokenEstimate
 from evalperf.results import RunDirectory, read_results
 
-__all__ = ["open_budget"]
+__all__ = ["charge_earlier_sessions", "check_prices", "open_budget"]
 
 
-def open_budget(config: RunConfig, models: AskedModels, directory: RunDirectory, *, resumed: bool) -> Budget | None:
-    """The budget with what is left of it; None where nothing is limited.
-
-    Raises ConfigError where dollars are limited and a model has no price.
-
-    Of a resumed run all rows are read, in 6 µs each.
-    """
+def open_budget(config: RunConfig) -> Budget | None:
+    """The budget, with nothing spent yet; None where nothing is limited."""
     limits = config.budget
     if limits.max_cost_usd is None and limits.max_tokens is None:
         return None
-    if limits.max_cost_usd is not None:
-        sections = [config.provider, *(model.section for model in models.models)]
-        for section in (*sections, *(() if config.fallback is None else (config.fallback,))):
-            if find_price(section) is None:
-                raise ConfigError(
-                    f"budget.max_cost_usd is set, and what {section.model or section.type} costs is not known",
-                    hint='give its "provider" section "prices": {"input_usd_per_mtok": …, "output_usd_per_mtok": …}',
-                )
-    tokens, cost_usd = _spent(directory) if resumed else (0, 0.0)
-    return Budget(
-        max_tokens=limits.max_tokens,
-        max_cost_usd=limits.max_cost_usd,
-        spent_tokens=tokens,
-        spent_usd=cost_usd,
-    )
+    return Budget(max_tokens=limits.max_tokens, max_cost_usd=limits.max_cost_usd)
 
 
-def _spent(directory: RunDirectory) -> tuple[int, float]:
-    tokens, cost_usd = 0, 0.0
+def check_prices(config: RunConfig, models: AskedModels) -> None:
+    """Raises ConfigError where dollars are limited and what some calls cost is not known."""
+    if config.budget.max_cost_usd is None:
+        return
+    for place, section in _bought(config, models):
+        if find_price(section) is None:
+            model = getattr(section, "model", None) or section.type
+            raise ConfigError(
+                f"budget.max_cost_usd is set, and the cost of {model} ({place}) is unknown",
+                hint='give that section its prices: "prices": {"input_usd_per_mtok": …, "output_usd_per_mtok": …}',
+            )
+
+
+def charge_earlier_sessions(budget: Budget, directory: RunDirectory) -> None:
+    """Counts what the rows of earlier sessions have cost. Blocks: all rows are read, in 6 µs each.
+
+    Where an endpoint did not say what it used, tokens are estimated from the texts, as when the call left.
+    """
+    estimate = TokenEstimate()
     for result in read_results(directory, on_damage=_passed_over):
-        cost_usd += result.cost_usd or 0.0
-        if result.usage is not None and result.cached is None:
-            tokens += result.usage.input_tokens + result.usage.output_tokens
+        if result.cached is None:
+            budget.charge(_tokens(result, estimate), result.cost_usd or 0.0)
         for score in result.scores.values():
             if isinstance(score.spent, Spent):
-                cost_usd += score.spent.cost_usd or 0.0
-                if score.spent.usage is not None:
-                    tokens += score.spent.usage.input_tokens + score.spent.usage.output_tokens
-    return tokens, cost_usd
+                budget.charge(_total(score.spent.usage), score.spent.cost_usd or 0.0)
+
+
+def _bought(config: RunConfig, models: AskedModels) -> Iterator[tuple[str, Any]]:
+    """The sections whose calls may cost something, each with its place: not recordings, and what is computed here."""
+    sections = [("provider", config.provider)]
+    if config.fallback is not None:
+        sections.append(("fallback", config.fallback))
+    sections += [("a scorer's provider", model.section) for model in models.models]
+    embedders = [("a scorer's embedder", model.section) for model in models.embedders]
+    if config.cache.semantic is not None:
+        embedders.append(("cache.semantic.embedder", config.cache.semantic.embedder))
+    if config.precedents is not None:
+        embedders.append(("precedents.embedder", config.precedents.embedder))
+    for place, section in (*sections, *embedders):
+        if not isinstance(section, ReplayProvider | LocalEmbedder):
+            yield place, section
+
+
+def _tokens(result: Result, estimate: TokenEstimate) -> int:
+    if result.usage is not None or result.output is None:
+        return _total(result.usage)
+    return estimate.tokens(_size_bytes(result.input) + _size_bytes(result.output), 0)
+
+
+def _size_bytes(text: Any) -> int:
+    return 0 if text is None else len(str(text).encode("utf-8", "surrogatepass"))
+
+
+def _total(usage: Usage | None) -> int:
+    return 0 if usage is None else usage.input_tokens + usage.output_tokens
 
 
 def _passed_over(_: object) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from evalperf.cli.console import Session, complain, load, session_of, start_logging, write
+from evalperf.cli.dry_run import dry_run as dry_run_of
 from evalperf.cli.grammar import complete_config
 from evalperf.cli.report import print_report
 
@@ -82,6 +83,14 @@ Resume = Annotated[
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Try the failed cases of the resumed run again.", rich_help_panel=_RUN)
 ]
+InDoubt = Annotated[
+    Literal["retry", "skip", "ask"] | None,
+    typer.Option(
+        "--in-doubt",
+        help="Calls that were under way when an earlier session died: make them again, give their cases up, or stop.",
+        rich_help_panel=_RUN,
+    ),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write caches.", rich_help_panel=_RUN)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; ask nothing.", rich_help_panel=_RUN)]
 ProgressOption = Annotated[
@@ -109,6 +118,7 @@ def run(
     output: Output = None,
     resume: Resume = None,
     retry_failed: RetryFailed = False,
+    in_doubt: InDoubt = None,
     no_cache: NoCache = False,
     dry_run: DryRun = False,
     progress: ProgressOption = "auto",
@@ -126,10 +136,10 @@ def run(
     session = session_of(ctx)
     start_logging(session, quiet=quiet, verbose=verbose)
     cases = {"limit": limit, "sample": sample, "where": where, "epochs": epochs, "seed": seed}
-    changes = _changes(endpoint, set_ or [], **cases, model=model, workers=workers, output=output)
+    changes = _changes(endpoint, set_ or [], **cases, model=model, workers=workers, output=output, in_doubt=in_doubt)
     loaded = load(session, config, list(changes))
     if dry_run:
-        write(_plan(loaded, as_json=json))
+        write(dry_run_of(loaded, cache=not no_cache, resumes=resume is not None, as_json=json))
         return
     progress = "none" if quiet and progress == "auto" else progress
     raise typer.Exit(
@@ -141,7 +151,7 @@ def _changes(endpoint: str | None, settings: list[str], **flags: Any) -> Iterato
     """The flags as changes, in the order in which they win: a flag with a name of its own comes last."""
     from evalperf.config.overrides import Override, Redirect
 
-    sections = {"model": "provider", "workers": "concurrency", "output": "output"}
+    sections = {"model": "provider", "workers": "concurrency", "output": "output", "in_doubt": "output"}
     if endpoint is not None:
         yield Redirect(endpoint)
     yield from settings
@@ -149,7 +159,8 @@ def _changes(endpoint: str | None, settings: list[str], **flags: Any) -> Iterato
         if value is not None:
             # a path on the command line starts at the working directory, one in the file at the file's folder
             wanted = str(value.absolute()) if isinstance(value, Path) else value
-            yield Override((sections.get(name, "cases"), "dir" if name == "output" else name), wanted, f"--{name}")
+            place = (sections.get(name, "cases"), "dir" if name == "output" else name)
+            yield Override(place, wanted, f"--{name.replace('_', '-')}")
 
 
 def _options(resume: str | None, retry_failed: bool, progress: Progress, *, cache: bool) -> RunOptions:
@@ -179,27 +190,3 @@ def execute_and_print(session: Session, loaded: LoadedConfig, options: RunOption
     if outcome.error is not None:
         complain(outcome.error, session)
     return outcome.exit_code
-
-
-def _plan(loaded: LoadedConfig, *, as_json: bool) -> str | bytes:
-    import msgspec
-
-    from evalperf.plan import plan
-
-    facts: dict[str, Any] = msgspec.to_builtins(plan(loaded))
-    if as_json:
-        return msgspec.json.format(msgspec.json.encode({"schema_version": 1, "plan": facts}), indent=2)
-    head = f"{loaded.path} would run as below; nothing was asked, and nothing written\n"
-    return head + "\n".join(
-        f"  {name.replace('_', ' '):<20} {line}" for name, value in facts.items() for line in _lines(value)
-    )
-
-
-def _lines(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [str(item) for item in value] or ["none"]
-    if isinstance(value, str):
-        return value.splitlines() or ["none"]
-    if value is None:
-        return ["not known"]
-    return [f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from evalperf.config.budget import PricesConfig
 from evalperf.config.providers_http import HttpProvider
 from evalperf.config.section import PositiveS, Section
 
@@ -53,6 +54,8 @@ class FunctionEmbedder(Section):
     """Most texts in one call."""
     timeout_s: PositiveS = 60
     """For one call."""
+    prices: PricesConfig | None = None
+    """What tokens cost, for the budget: a function does not state what it used, so its tokens are estimated."""
 
 
 class LocalEmbedder(Section):

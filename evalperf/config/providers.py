@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from evalperf.config.budget import PricesConfig
 from evalperf.config.providers_http import (
     OWN_HEADERS,
     AnthropicProvider,
@@ -52,6 +53,8 @@ class FunctionProvider(Section):
     options: dict[str, Any] = {}
     """Passed on as keyword arguments."""
     timeout_s: PositiveS = 60
+    prices: PricesConfig | None = None
+    """What tokens cost, for a function that states its usage; unknown where absent."""
     batch: bool = False
     """Whether it gets a list of what `call` says and returns a list of as many answers; `concurrency` says how batches
     come about."""
@@ -80,15 +83,43 @@ class CommandProvider(Section):
     """Added to the environment of the program; values are treated as secrets."""
     timeout_s: PositiveS = 60
     """For one answer; a program that takes longer is killed and started again."""
+    prices: PricesConfig | None = None
+    """What tokens cost, for a program that states its usage; unknown where absent."""
+
+
+ServerProfile = Literal[
+    "plain",
+    "hard-cap",
+    "batch",
+    "cache-pressure",
+    "rate-limit",
+    "rate-limit-anthropic",
+    "rate-limit-azure",
+    "rate-limit-retry-after",
+    "rate-limit-bare",
+    "drift",
+    "black-hole",
+    "never-answers",
+    "slow-headers",
+    "endless-stream",
+    "truncated-json",
+    "html-error",
+    "wrong-content-length",
+    "overloaded",
+    "judge",
+]
+"""Those of `evalperf simulate --list-models`, without TLS."""
 
 
 class SimulatorProvider(Section):
     """The bundled server with real solvers, started for the run on a free loopback port."""
 
     type: Literal["simulator"]
-    model: Literal["small", "large"] = "small"
-    """Which solver answers."""
-    api: Literal["chat", "completions"] = "chat"
+    model: Literal["small", "large", "judge"] = "small"
+    """Which solver answers; `judge` judges answers, for scorers that ask a model."""
+    profile: ServerProfile = "plain"
+    """Which kind of server it is like; what is set below changes it."""
+    api: Literal["chat", "completions", "responses"] = "chat"
     stream: bool = False
     params: dict[str, Any] = {}
     seed: int = 0
@@ -105,6 +136,8 @@ class SimulatorProvider(Section):
     """Share of connections cut before the answer."""
     retry_after_s: Annotated[float, Field(ge=0)] = 0.2
     """What a 429 asks to wait."""
+    prices: PricesConfig | None = None
+    """What its tokens are to cost, to try budgets out; unknown where absent."""
     timeouts: Timeouts = Timeouts()
 
 

@@ -45,12 +45,12 @@ class Function:
     function that hangs for good should be a `command`, which is killed.
     """
 
-    paid = False
     in_process = True
 
     def __init__(self, config: FunctionProvider, function: Callable[..., Any], *, threads: int) -> None:
         self.name = config.call
         self.model = config.model
+        self.paid = config.prices is not None
         self._config = config
         self._function = function
         self.argument = _argument_of(function, config)

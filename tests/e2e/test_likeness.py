@@ -206,7 +206,7 @@ async def test_a_judge_sees_the_precedents(folder: Path, server: str) -> None:
     (folder / "earlier.jsonl").write_text("\n".join(map(json.dumps, rows)))
     write_cases(folder, "a cat 2")
     code = "from pathlib import Path\n\ndef judge(prompt: list) -> str:\n"
-    code += "    Path('seen.txt').write_text(prompt[-1]['content'])\n    return '{}'\n"
+    code += "    Path('seen.txt').write_text(prompt[1]['content'])\n    return '{}'\n"
     (folder / "judging.py").write_text(code)
     judge = {
         "type": "judge",
