@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import Counter
+from collections.abc import Mapping
 
 from msgspec import UNSET, Struct
 
@@ -24,10 +26,13 @@ from evalperf.resilience import (
     TokenEstimate,
     Transition,
     outcome_of,
+    senseless_limits,
 )
 from evalperf.stats import Sketch
 
 __all__ = ["CallCounts", "Endpoint", "Seat"]
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_PAUSE_S = 1.0
 """After a 429 that does not say how long to wait."""
@@ -80,6 +85,7 @@ class Endpoint:
         self.openings = 0
         """How often the breaker has opened."""
         self._answered_s = float("-inf")
+        self._senseless = False  # whether a limit without sense has been told
         self._longest_pause_s = longest_pause_s
         self._emit = emit
         self._random = rng
@@ -124,7 +130,7 @@ class Endpoint:
             self.gate.settle(seat.tokens, completion.usage.input_tokens + completion.usage.output_tokens)
         if completion.limit_headers is not UNSET:
             age_s = 0.0 if completion.ttft_s is None else latency_s - completion.ttft_s
-            self.gate.observe(completion.limit_headers, age_s=age_s)
+            self._observe(completion.limit_headers, age_s)
         if completion.usage is not None:
             self.estimate.learn(seat.size_bytes, completion.usage.input_tokens, completion.usage.output_tokens)
         self._judge(seat.permit, CallOutcome.SUCCESS, now_s)
@@ -144,8 +150,15 @@ class Endpoint:
         if seat.tokens and error.kind != "timeout":  # what a server did before a timeout, it has charged for
             self.gate.settle(seat.tokens, 0)
         if error.limit_headers:
-            self.gate.observe(error.limit_headers)
+            self._observe(error.limit_headers, 0.0)
         self._judge(seat.permit, outcome, now_s, retry_after_s=error.retry_after_s)
+
+    def _observe(self, headers: Mapping[str, str], age_s: float) -> None:
+        self.gate.observe(headers, age_s=age_s)
+        if not self._senseless and (senseless := senseless_limits(headers)):
+            self._senseless = True
+            listed = ", ".join(f"{name}: {value[:100]!r}" for name, value in senseless.items())
+            logger.debug("endpoint %s: no sense in %s; such headers are passed over", self.name, listed)
 
     def left(self, seat: Seat) -> None:
         """The call was cancelled, or never made."""

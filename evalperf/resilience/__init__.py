@@ -15,7 +15,7 @@ from evalperf.resilience.outcomes import outcome_of
 from evalperf.resilience.pacer import Pacer
 from evalperf.resilience.rategate import RateGate, RateGates
 from evalperf.resilience.ratelimit import RateLimit
-from evalperf.resilience.ratelimit_headers import StatedLimit, stated_limits
+from evalperf.resilience.ratelimit_headers import StatedLimit, senseless_limits, stated_limits
 from evalperf.resilience.retry import MIN_WAIT_S, RetryPolicy
 from evalperf.resilience.retrybudget import RetryBudget
 from evalperf.resilience.scatter import Sent
@@ -53,5 +53,6 @@ __all__ = [
     "TokenEstimate",
     "Transition",
     "outcome_of",
+    "senseless_limits",
     "stated_limits",
 ]

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from evalperf.clock import utc_now
 
-__all__ = ["StatedLimit", "stated_limits"]
+__all__ = ["StatedLimit", "senseless_limits", "stated_limits"]
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
@@ -52,6 +52,24 @@ def stated_limits(headers: Mapping[str, str]) -> dict[str, StatedLimit]:
             stated[what] = StatedLimit(limit=limit, remaining=remaining, reset_s=reset_s)
             break
     return stated
+
+
+def senseless_limits(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers among them that state a limit, and are passed over because no sense can be made of them.
+
+    A limit of -1 has a sense: there is none.
+    """
+    found: dict[str, str] = {}
+    for pattern in (pattern for patterns in _DIALECTS.values() for pattern in patterns):
+        for part in ("limit", "remaining", "reset"):
+            name = pattern.format(part)
+            text = headers.get(name)
+            if text is None or (part == "limit" and text.strip() == "-1"):
+                continue
+            read = _reset_s(text) if part == "reset" else _number(text)
+            if read is None:
+                found[name] = text
+    return found
 
 
 def _number(text: str | None) -> float | None:

@@ -12,6 +12,7 @@ from evalperf.config.resilience import CircuitBreakerConfig
 from evalperf.errors import ProviderError, StoppedError
 from evalperf.pipeline.evaluate import Evaluator
 from evalperf.pipeline.feed import Feed
+from evalperf.pipeline.job import Job
 from evalperf.pipeline.pool import Pool
 from evalperf.pipeline.router import Router
 from evalperf.pipeline.watch import watch
@@ -278,3 +279,20 @@ def test_a_stopped_run_leaves_waiting_cases_for_later() -> None:
     results = run_virtual(go())
     assert 9 <= len(results) <= 11
     assert all(result.status == "ok" for result in results)
+
+
+def test_a_limit_header_without_sense_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Ten replies with it, one line for those who look for it; and the answers count."""
+    caplog.set_level("DEBUG", logger="evalperf")
+    odd = Completion(text="42", limit_headers={"x-ratelimit-limit-requests": "many"})
+    provider = ScriptedProvider(lambda _, __: odd)
+    calls = caller([provider])
+
+    async def ask_ten() -> None:
+        for seq in range(1, 11):
+            await calls.attempt(Job(case=case(seq), ready_s=0.0), Request(case=case(seq), messages=()))
+
+    run_virtual(ask_ten())
+    assert [record.getMessage() for record in caplog.records if "no sense" in record.getMessage()] == [
+        "endpoint scripted: no sense in x-ratelimit-limit-requests: 'many'; such headers are passed over"
+    ]

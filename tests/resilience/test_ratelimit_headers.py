@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalperf.resilience.ratelimit_headers import stated_limits
+from evalperf.resilience.ratelimit_headers import senseless_limits, stated_limits
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,19 @@ def test_no_header_can_raise(headers: dict[str, str]) -> None:
         assert stated.limit > 0
         assert stated.remaining is None or stated.remaining >= 0
         assert stated.reset_s is None or stated.reset_s >= 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "senseless"),
+    [
+        ({"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "0"}, []),
+        ({"x-ratelimit-limit-tokens": "-1"}, []),
+        ({"x-ratelimit-limit-requests": "many"}, ["x-ratelimit-limit-requests"]),
+        ({"anthropic-ratelimit-requests-reset": "soon"}, ["anthropic-ratelimit-requests-reset"]),
+        ({"x-ratelimit-remaining-tokens": "-7"}, ["x-ratelimit-remaining-tokens"]),
+        ({"x-ratelimit-limit-images": "many"}, []),
+    ],
+)
+def test_limits_without_sense_are_named(headers: dict[str, str], senseless: list[str]) -> None:
+    """Only those that would be used; -1 is Azure's word for no limit."""
+    assert list(senseless_limits(headers)) == senseless
