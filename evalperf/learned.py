@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evalperf import clock
 from evalperf.config.model import EndpointConfig, RunConfig
 from evalperf.pipeline.router import Router
-from evalperf.tuning.warm_start import LimitedBy, WarmStart, read_warm_start, save_warm_start
+from evalperf.tuning import Findings, LimitedBy, WarmStart, read_warm_start, save_warm_start
 
-__all__ = ["known_limits", "remember_limits"]
+__all__ = ["known_limits", "remember_limits", "remember_tuned"]
 
 LEAST_ANSWERS = 200
 """Of an endpoint, before what was found is worth keeping."""
@@ -48,6 +49,29 @@ def remember_limits(
     }
     if found:
         save_warm_start(state_dir, found, warn=warn)
+
+
+def remember_tuned(config: RunConfig, findings: Findings, state_dir: Path, warn: Callable[[str], None]) -> bool:
+    """Keeps what `tune-workers` has found, each endpoint's share of it; whether there was anything to keep.
+
+    A search that its budget has ended knows no best, and a bound on latency is the wish of one user.
+    """
+    endpoints = _endpoints(config)
+    if not endpoints or findings.limited_by in ("budget", "latency"):
+        return False
+    whole = sum(endpoint.weight for endpoint in endpoints)
+    rate_per_s, now = findings.requests_per_s, clock.utc_now()
+    found = {
+        (endpoint.url, config.provider.model): WarmStart(
+            workers=math.ceil(findings.workers * endpoint.weight / whole),
+            requests_per_s=None if rate_per_s is None else rate_per_s * endpoint.weight / whole,
+            limited_by=findings.limited_by,
+            measured_at=now,
+        )
+        for endpoint in endpoints
+    }
+    save_warm_start(state_dir, found, warn=warn)
+    return True
 
 
 def _looks_for_limits(config: RunConfig) -> bool:

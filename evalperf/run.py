@@ -181,7 +181,7 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
         total=session.inputs.total,
         rejected=rejected.count,
         resumed=store.recovered.done,
-        in_doubt=store.recovered.in_doubt,
+        in_doubt=store.recovered.ever_in_doubt,
         wall_s=clock.now() - began_s,
         cpu_s=clock.cpu_s() - cpu_began_s,
         peak_rss_bytes=_peak_rss_bytes(),

@@ -1,150 +1,124 @@
-"""Measures an endpoint at a number of workers with a configuration's own cases, for `tuning.probe`."""
+"""Measures an endpoint with the cases of a configuration, and keeps the answers for the run that follows."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
+from contextlib import aclosing
+from pathlib import Path
 
-from evalperf import clock
-from evalperf.cases import Prompt, read_batches
+from msgspec import Struct, structs
+
 from evalperf.config.load import LoadedConfig
-from evalperf.errors import InputError, ProviderError, StoppedError
+from evalperf.config.model import RunConfig
 from evalperf.pipeline.assemble import open_parts
-from evalperf.providers import Provider
-from evalperf.records import Case, Request
-from evalperf.sizing import BATCH_BYTES, batch_size
-from evalperf.tuning import Level, Measure
+from evalperf.tune_asking import Asking
+from evalperf.tune_plan import TuneLimits, TunePlan
+from evalperf.tuning import (
+    QUICK,
+    THOROUGH,
+    Bounds,
+    Findings,
+    Level,
+    Load,
+    PaceTrial,
+    ScalabilityLaw,
+    fit_scalability_law,
+    open_load,
+    search,
+)
 
-__all__ = ["open_measure"]
+__all__ = ["Tuned", "tune"]
 
-MEASURE_S = 20.0
-"""A level is measured for at most that long, once it has `LEAST_ANSWERS`."""
+Tell = Callable[[Level | PaceTrial], None]
 
-LEAST_ANSWERS = 8
-DEFAULT_REST_S = 0.5
-LONGEST_REST_S = 5.0
-"""The longest that a refused worker rests; a level full of 429s is not worth a longer wait."""
-
-
-@asynccontextmanager
-async def open_measure(loaded: LoadedConfig, *, max_workers: int) -> AsyncIterator[Measure]:
-    """Asks real cases, over and over if they are few; no answer is kept. Raises what opening the parts raises."""
-    async with (
-        open_parts(loaded.config, loaded.base_dir, connections=max_workers, cache_dir=None) as parts,
-        aclosing(_endless(loaded, parts.prompt)) as requests,
-    ):
-        lock = asyncio.Lock()  # an async generator serves one reader at a time
-
-        async def take() -> Request:
-            async with lock:
-                return await anext(requests)
-
-        async def measure(workers: int) -> Level:
-            sample = _Sample(workers)
-            async with asyncio.TaskGroup() as group:
-                for number in range(workers):
-                    provider = parts.providers[number % len(parts.providers)]
-                    group.create_task(_work(provider, take, sample))
-            return sample.level()
-
-        yield measure
+HELD_SHARE = 0.5
+"""Of the calls at a level; beyond, the configured limits are what it measures."""
 
 
-async def _endless(loaded: LoadedConfig, prompt: Prompt) -> AsyncGenerator[Request, None]:
-    config = loaded.config
-    while True:
-        reading = read_batches(config.cases, loaded.base_dir, max_cases=batch_size(config), max_bytes=BATCH_BYTES)
-        found = False
-        async with aclosing(reading) as batches:
-            async for batch in batches:
-                if not found:
-                    prompt.check(batch)
-                found = True
-                for case in batch:
-                    yield _request(case, prompt)
-        if not found:
-            raise InputError(str(config.cases.path), "no case to probe with")
+class Tuned(Struct, frozen=True, kw_only=True):
+    """What was found, and what it took."""
+
+    findings: Findings
+    law: ScalabilityLaw | None
+    """Fitted to the levels; None where they are too few."""
+    requests: int
+    cost_usd: float | None
+    """Of the answers; None where a price or a usage is not known."""
+    kept: bool
+    """Whether the answers are in the cache now."""
+    repeated: bool
+    """Whether cases were asked again, because fewer than it took were left to ask."""
+    notices: tuple[str, ...]
 
 
-def _request(case: Case, prompt: Prompt) -> Request:
-    return Request(case=case, messages=prompt.render(case))
+async def tune(
+    loaded: LoadedConfig, plan: TunePlan, limits: TuneLimits, *, cache_dir: Path | None, tell: Tell
+) -> Tuned:
+    """Searches within the bounds of `plan`; `tell` hears of each level and each pace when it has been measured.
 
-
-async def _work(provider: Provider, take: Callable[[], Awaitable[Request]], sample: _Sample) -> None:
-    while not sample.enough():
-        request = await take()
-        began_s = clock.now()
-        try:
-            await provider.complete(request)
-        except ProviderError as error:
-            if error.kind in ("auth", "quota"):
-                raise StoppedError(f"endpoint {provider.name}: {error.message}") from error
-            sample.failed(error)
-            if error.kind == "rate_limited":
-                rest_s = DEFAULT_REST_S if error.retry_after_s is None else error.retry_after_s
-                await asyncio.sleep(min(rest_s, LONGEST_REST_S))
-        else:
-            sample.answered(clock.now() - began_s)
-
-
-class _Sample:
-    """What one level shows: the first answer of each worker only warms up, the rest counts."""
-
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._wanted = max(24, 4 * workers)
-        self._to_settle = workers
-        self._latencies_s: list[float] = []
-        self._refused = 0
-        self._errors = 0
-        self._began_s = clock.now()
-        self._began_cpu_s = clock.cpu_s()
-
-    def enough(self) -> bool:
-        """Whether the figures stand; an endpoint that only fails is given up after as many attempts."""
-        seen = len(self._latencies_s)
-        late = clock.now() - self._began_s > MEASURE_S and seen + self._refused + self._errors >= LEAST_ANSWERS
-        return late or seen + self._refused + self._errors >= self._wanted
-
-    def answered(self, latency_s: float) -> None:
-        """Counts an answer."""
-        if self._to_settle > 0:
-            self._settle()
-            return
-        self._latencies_s.append(latency_s)
-
-    def failed(self, error: ProviderError) -> None:
-        """Counts a failure."""
-        if self._to_settle > 0:
-            self._settle()
-        elif error.kind == "rate_limited":
-            self._refused += 1
-        else:
-            self._errors += 1
-
-    def _settle(self) -> None:
-        self._to_settle -= 1
-        if self._to_settle == 0:
-            self._began_s = clock.now()
-            self._began_cpu_s = clock.cpu_s()
-
-    def level(self) -> Level:
-        """The level as measured."""
-        wall_s = max(clock.now() - self._began_s, 1e-9)
-        ordered = sorted(self._latencies_s)
-        attempts = len(ordered) + self._refused + self._errors
-        return Level(
-            workers=self._workers,
-            attempts=attempts,
-            cases_per_s=len(ordered) / wall_s,
-            latency_p50_s=_quantile(ordered, 0.5),
-            latency_p95_s=_quantile(ordered, 0.95),
-            error_share=self._errors / attempts if attempts else 0.0,
-            share_429=self._refused / attempts if attempts else 0.0,
-            cpu_share=(clock.cpu_s() - self._began_cpu_s) / wall_s,
+    Raises ConfigError or StoppedError for an endpoint that can't be reached, refuses its key or answers nothing.
+    """
+    config = _answers_only(loaded.config)
+    async with open_parts(config, loaded.base_dir, connections=plan.max_workers, cache_dir=cache_dir) as parts:
+        asking = Asking(loaded, parts, plan)
+        async with (
+            aclosing(asking.requests),
+            open_load(
+                asking.ask,
+                max_requests=plan.max_requests,
+                max_seconds=limits.max_seconds,
+                enough=asking.has_spent_budget,
+                precision=QUICK if limits.quick else THOROUGH,
+                seed=config.cases.seed,
+            ) as load,
+        ):
+            measuring = _Measuring(load, asking, tell)
+            bounds = Bounds(max_workers=plan.max_workers, max_latency_s=limits.max_latency_s)
+            findings = measuring.judged(await search(measuring.level, measuring.pace, bounds))
+        return Tuned(
+            findings=findings,
+            law=fit_scalability_law([(level.workers, level.cases_per_s) for level in findings.levels]),
+            requests=load.sent,
+            cost_usd=asking.total_usd,
+            kept=asking.keeps,
+            repeated=asking.repeated,
+            notices=parts.notices,
         )
 
 
-def _quantile(ordered: list[float], share: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+def _answers_only(config: RunConfig) -> RunConfig:
+    """Without what takes no part in getting an answer from these endpoints, so that it is neither loaded nor tried."""
+    cache = config.cache.model_copy(update={"semantic": None})
+    return config.model_copy(update={"scorers": [], "fallback": None, "cache": cache})
+
+
+class _Measuring:
+    """Tells what is measured, and notes where the configured limits were what held the load back."""
+
+    def __init__(self, load: Load, asking: Asking, tell: Tell) -> None:
+        self._load = load
+        self._asking = asking
+        self._tell = tell
+        self._held_share: dict[int, float] = {}  # by workers
+
+    async def level(self, workers: int) -> Level | None:
+        asked, held = self._asking.asked, self._asking.held
+        level = await self._load.level(workers)
+        if level is not None:
+            self._held_share[workers] = (self._asking.held - held) / max(1, self._asking.asked - asked)
+            self._tell(level)
+        return level
+
+    async def pace(self, rate_per_s: float, workers: int) -> PaceTrial | None:
+        trial = await self._load.pace(rate_per_s, workers)
+        if trial is not None:
+            self._tell(trial)
+        return trial
+
+    def judged(self, findings: Findings) -> Findings:
+        """A limit of the configuration looks like a server that does no more."""
+        largest = max(self._held_share, default=0)
+        configured = self._held_share.get(largest, 0.0) > HELD_SHARE
+        if configured and findings.limited_by in ("server", "max_workers"):
+            return structs.replace(findings, limited_by="rate_limit")
+        return findings

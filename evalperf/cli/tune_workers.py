@@ -13,29 +13,38 @@ from evalperf.cli.grammar import complete_config
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
     from evalperf.config.load import LoadedConfig
-    from evalperf.tuning import Bound, Level, Machine, Measure, Recommendation, Workers
+    from evalperf.tune import Tuned
+    from evalperf.tune_plan import TuneLimits, TunePlan
+    from evalperf.tuning import Machine
 
-__all__ = ["machine_document", "machine_screen", "probe_document", "probe_screen", "run_probe", "tune_workers"]
+__all__ = ["tune_workers"]
 
-SCHEMA_VERSION = 1
-_BUSY = 0.2  # of the time some process waited for a CPU: what is measured now is too low
+UNASKED_REQUESTS = 1_000
+UNASKED_USD = 0.10
+"""What may be spent without a question."""
 
 Config = Annotated[
     Path | None,
     typer.Argument(
         metavar="[CONFIG]",
-        help="Probe the endpoint of this configuration with its cases.",
+        help="Measure the endpoint of this configuration with its cases.",
         autocompletion=complete_config,
     ),
 ]
 MaxWorkers = Annotated[int | None, typer.Option(metavar="N", min=1, help="Recommend and try no more than that.")]
 MaxLatency = Annotated[
-    float | None, typer.Option(metavar="S", min=0, help="Stay below this 95th percentile of latency (needs CONFIG).")
+    float | None, typer.Option(metavar="S", min=0.0, help="Stay below this 95th percentile of latency.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Probe without asking first.")]
+MaxRequests = Annotated[int | None, typer.Option(metavar="N", min=1, help="Ask no more cases than that.")]
+MaxTime = Annotated[float | None, typer.Option(metavar="S", min=1.0, help="Measure for no more seconds than that.")]
+Budget = Annotated[
+    float | None, typer.Option(metavar="USD", min=0.0, help="Spend no more dollars than that on answers.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="Half the time for each level, and figures less exact.")]
+Write = Annotated[bool, typer.Option("--write", help="Put what was found into the configuration file.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask no question first, whatever it may cost.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -45,134 +54,139 @@ def tune_workers(
     *,
     max_workers: MaxWorkers = None,
     max_latency: MaxLatency = None,
+    max_requests: MaxRequests = None,
+    max_time: MaxTime = None,
+    budget: Budget = None,
+    quick: Quick = False,
+    write_: Write = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Recommends a number of workers, and says what bounds it.
 
     Without a configuration it looks at this machine only: CPUs, quota, memory, file descriptors. With one it asks the
-    endpoint real cases at a few levels and takes the smallest with 97 % of the best throughput.
+    endpoint real cases with more and more workers and takes the fewest that bring 97 % of the best throughput; where
+    the endpoint refuses with 429s, it looks for the pace that it grants. The answers are kept in the cache, and what
+    was found is where the next run begins.
 
     Examples:
       evalperf tune-workers
-      evalperf tune-workers configs/quickstart.json --yes
+      evalperf tune-workers configs/quickstart.json
+      evalperf tune-workers eval.json --budget 0.50 --write
     """
-    from evalperf.errors import ConfigError
-    from evalperf.tuning import read_machine, recommend
+    from evalperf.tune_plan import TuneLimits
+    from evalperf.tuning import read_machine
 
     machine = read_machine()
-    if config is None and max_latency is not None:
-        raise ConfigError("--max-latency bounds what is measured", hint="name a configuration to measure with")
+    limits = TuneLimits(
+        max_workers=max_workers,
+        max_latency_s=max_latency,
+        max_requests=max_requests,
+        max_cost_usd=budget,
+        max_seconds=max_time,
+        quick=quick,
+    )
     if config is None:
-        workers = recommend(machine, max_workers=512 if max_workers is None else max_workers)
-        _print(json, machine_document(machine, workers), machine_screen(machine, workers))
+        _show_machine(machine, limits, write_back=write_, as_json=json)
         return
     loaded = load(session_of(ctx), config)
-    most = loaded.config.concurrency.max_workers if max_workers is None else max_workers
-    workers = recommend(machine, max_workers=most)
-    most = min(bound.workers for bound in workers.endpoint_bounds if bound.name != "cpu")
-    if not yes and sys.stdin.isatty():
-        typer.confirm(f"This asks up to {_most_requests(most):,} real cases. Go on?", abort=True, err=True)
-    found = run_probe(loaded, max_workers=most, max_latency_s=max_latency)
-    document = machine_document(machine, workers) | probe_document(found)
-    _print(json, document, probe_screen(machine, found))
+    tuned = _measure(loaded, limits, machine, yes=yes)
+    _show_tuned(machine, loaded, tuned, as_json=json)
+    if write_:
+        _write_back(loaded, tuned)
 
 
-def run_probe(loaded: LoadedConfig, *, max_workers: int, max_latency_s: float | None) -> Recommendation:
-    """Probes on an event loop of its own, and tells each level on stderr."""
+def _show_machine(machine: Machine, limits: TuneLimits, *, write_back: bool, as_json: bool) -> None:
+    from msgspec import structs
+
+    from evalperf.cli.tune_workers_text import machine_document, machine_screen
+    from evalperf.errors import ConfigError
+    from evalperf.tune_plan import TuneLimits
+    from evalperf.tuning import recommend
+
+    if write_back or structs.replace(limits, max_workers=None) != TuneLimits():
+        raise ConfigError(
+            "only --max-workers applies to the machine alone", hint="name a configuration to measure with"
+        )
+    workers = recommend(machine, max_workers=512 if limits.max_workers is None else limits.max_workers)
+    _print(machine_document(machine, workers), machine_screen(machine, workers), as_json=as_json)
+
+
+def _measure(loaded: LoadedConfig, limits: TuneLimits, machine: Machine, *, yes: bool) -> Tuned:
+    """On an event loop of its own; what was found is kept for the next run."""
     import asyncio
 
+    from evalperf.cli.tune_workers_text import asked_for, measured_line
     from evalperf.clock import new_event_loop
-    from evalperf.tune import open_measure
-    from evalperf.tuning import probe
-
-    async def measured() -> Recommendation:
-        async with open_measure(loaded, max_workers=max_workers) as measure:
-            return await probe(_told(measure), max_workers=max_workers, max_latency_s=max_latency_s)
+    from evalperf.config.load import cache_dir, state_dir
+    from evalperf.learned import remember_tuned
+    from evalperf.tune import tune
+    from evalperf.tune_plan import plan_tuning
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(measured())
+        plan = runner.run(plan_tuning(loaded, limits, machine))
+        _say(asked_for(plan))
+        if not yes:
+            _confirm(plan)
+        tuned = runner.run(tune(loaded, plan, limits, cache_dir=cache_dir(), tell=lambda one: _say(measured_line(one))))
+    for notice in tuned.notices:
+        _say(f"note: {notice}")
+    if remember_tuned(loaded.config, tuned.findings, state_dir(), _say):
+        _say(f"the next runs begin with that: {state_dir() / 'tuned.json'}")
+    return tuned
 
 
-def _told(measure: Measure) -> Measure:
-    async def measure_and_tell(workers: int) -> Level:
-        level = await measure(workers)
-        typer.echo(f"{workers:>5} workers: {level.cases_per_s:.1f} cases/s", err=True)
-        return level
+def _confirm(plan: TunePlan) -> None:
+    """Asks where it may become dear; where there is nobody to ask, that is an error."""
+    from evalperf.errors import ConfigError
 
-    return measure_and_tell
-
-
-def _most_requests(max_workers: int) -> int:
-    """Were every level from 1 by two measured: a generation to settle and four to measure."""
-    levels = [1 << power for power in range(max_workers.bit_length())]
-    return sum(max(24, 4 * workers) + workers for workers in [*levels, max_workers])
-
-
-def machine_document(machine: Machine, workers: Workers) -> dict[str, Any]:
-    """What `--json` prints without a configuration."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "machine": {
-            **{name: getattr(machine, name) for name in machine.__struct_fields__},
-            "usable_cpus": machine.usable_cpus,
-            "usable_cores": machine.usable_cores,
-            "usable_memory_bytes": machine.usable_memory_bytes,
-            "free_memory_bytes": machine.free_memory_bytes,
-        },
-        "in_process": _choice(workers.in_process, workers.in_process_bounds, workers.in_process_binding),
-        "endpoint": _choice(workers.endpoint, workers.endpoint_bounds, workers.endpoint_binding),
-        "config": {"concurrency": {"workers": workers.endpoint}},
-    }
+    cost_usd = plan.expected_usd if plan.max_cost_usd is None else plan.max_cost_usd
+    is_cheap = plan.max_requests <= UNASKED_REQUESTS and (cost_usd is None or cost_usd <= UNASKED_USD)
+    if plan.is_free or is_cheap:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"more than {UNASKED_REQUESTS:,} requests or ${UNASKED_USD:.2f} need a yes, and there is no terminal",
+            hint="give --yes, or lower it: --max-requests, --max-workers, --budget",
+        )
+    typer.confirm("Go on?", abort=True, err=True)
 
 
-def probe_document(found: Recommendation) -> dict[str, Any]:
-    """What `--json` prints besides, after a probe."""
-    return {
-        "probe": {
-            "workers": found.workers,
-            "limited_by": found.limited_by,
-            "why": found.why,
-            "levels": [{name: getattr(level, name) for name in level.__struct_fields__} for level in found.levels],
-        },
-        "config": {"concurrency": {"workers": found.workers}},
-    }
+def _show_tuned(machine: Machine, loaded: LoadedConfig, tuned: Tuned, *, as_json: bool) -> None:
+    from evalperf.cli.tune_workers_text import machine_document, tuned_document, tuned_screen
+    from evalperf.tuning import recommend
+
+    workers = recommend(machine, max_workers=loaded.config.concurrency.max_workers)
+    blocks = (sys.stdout.encoding or "").lower().startswith("utf")
+    document = machine_document(machine, workers) | tuned_document(tuned)
+    _print(document, tuned_screen(machine, tuned, blocks=blocks), as_json=as_json)
 
 
-def machine_screen(machine: Machine, workers: Workers) -> RenderableType:
-    """What is printed without a configuration."""
-    from rich.console import Group
+def _write_back(loaded: LoadedConfig, tuned: Tuned) -> None:
+    from evalperf.cli.tune_workers_text import settings
+    from evalperf.config.edit import edit_file
+    from evalperf.errors import StoppedError
 
-    return Group(
-        *_machine_lines(machine),
-        "",
-        *_choice_lines("In-process work (a function of yours)", workers.in_process, workers.in_process_binding),
-        _bounds_table(workers.in_process_bounds, workers.in_process_binding),
-        "",
-        *_choice_lines("Endpoint work (waiting for a server)", workers.endpoint, workers.endpoint_binding),
-        _bounds_table(workers.endpoint_bounds, workers.endpoint_binding),
-        "",
-        "To measure an endpoint:        evalperf tune-workers CONFIG",
-        f'To paste in a configuration:   "concurrency": {{"workers": {workers.endpoint}}}',
-    )
-
-
-def probe_screen(machine: Machine, found: Recommendation) -> RenderableType:
-    """What is printed after a probe."""
-    from rich.console import Group
-
-    return Group(
-        *_machine_lines(machine),
-        "",
-        _levels_table(found),
-        "",
-        f"Use {_workers(found.workers)}. {found.why}",
-        f'To paste in a configuration:   "concurrency": {{"workers": {found.workers}}}',
-    )
+    if tuned.findings.limited_by == "budget":
+        raise StoppedError(
+            f"{loaded.path} is left as it was: the budget ended before a limit was found",
+            hint="give it more: --max-requests, --max-time or --budget",
+        )
+    concurrency = settings(tuned.findings)["concurrency"]
+    values: dict[tuple[str, ...], float] = {("concurrency", "workers"): concurrency["workers"]}
+    if "rate_limiting" in concurrency:
+        rate_per_s = concurrency["rate_limiting"]["requests_per_second"]
+        values[("concurrency", "rate_limiting", "requests_per_second")] = rate_per_s
+    edit_file(loaded.path, values)
+    _say(f"{loaded.path}: written")
 
 
-def _print(json: bool, document: dict[str, Any], screen: RenderableType) -> None:
-    if json:
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _print(document: dict[str, Any], screen: RenderableType, *, as_json: bool) -> None:
+    if as_json:
         import orjson
 
         write(orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -180,79 +194,3 @@ def _print(json: bool, document: dict[str, Any], screen: RenderableType) -> None
         from rich.console import Console
 
         Console(markup=False, highlight=False, emoji=False).print(screen)
-
-
-def _choice(number: int, bounds: tuple[Bound, ...], binding: Bound) -> dict[str, Any]:
-    return {
-        "workers": number,
-        "limited_by": binding.name,
-        "bounds": [{"name": bound.name, "workers": bound.workers, "why": bound.why} for bound in bounds],
-    }
-
-
-def _machine_lines(machine: Machine) -> list[str]:
-    usable, free = machine.usable_memory_bytes / (1 << 30), machine.free_memory_bytes / (1 << 30)
-    quota = "no quota" if machine.cgroup_cpus is None else f"quota {machine.cgroup_cpus:g}"
-    limit = "no cgroup limit" if machine.cgroup_memory_bytes is None else "the cgroup's limit"
-    files = "any number of" if machine.nofile_soft is None else f"{machine.nofile_soft:,}"
-    cores = f"{machine.usable_cores} physical cores usable"
-    lines = [
-        f"CPUs     {machine.cpus}, {machine.affinity_cpus} allowed, {quota}, {cores}",
-        f"memory   {usable:.1f} GiB ({limit}), {free:.1f} GiB free",
-        f"files    {files} open at once",
-    ]
-    if machine.cpu_pressure is not None and machine.cpu_pressure >= _BUSY:
-        share = f"{machine.cpu_pressure:.0%} of the time something waits for a CPU"
-        lines.append(f"warning  the machine is busy: {share}; measure again when it is quiet")
-    return lines
-
-
-def _choice_lines(what: str, number: int, binding: Bound) -> list[str]:
-    lines = [f"{what}: {_workers(number)}, limited by {binding.name}"]
-    if binding.name == "min_workers":
-        lines.append(f"  {binding.why}")
-    return lines
-
-
-def _bounds_table(bounds: tuple[Bound, ...], binding: Bound) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for justify in ("left", "left", "right", "left"):
-        table.add_column(justify=justify)
-    for bound in sorted(bounds, key=lambda bound: bound.workers):
-        mark = "▸" if bound is binding else ""
-        table.add_row(mark, bound.name, f"{bound.workers:,}", bound.why, style="bold" if mark else "")
-    return table
-
-
-def _levels_table(found: Recommendation) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("", "workers", "cases/s", "", "p50 ms", "p95 ms", "429", "errors", "cpu"):
-        table.add_column(heading, justify="left" if heading == "" else "right")
-    best = max(level.cases_per_s for level in found.levels)
-    for level in sorted(found.levels, key=lambda level: level.workers):
-        chosen = level.workers == found.workers
-        table.add_row(
-            "▸" if chosen else "",
-            str(level.workers),
-            f"{level.cases_per_s:.1f}",
-            "█" * round(14 * level.cases_per_s / best),
-            _ms(level.latency_p50_s),
-            _ms(level.latency_p95_s),
-            f"{level.share_429:.1%}",
-            f"{level.error_share:.1%}",
-            f"{level.cpu_share:.0%}",
-            style="bold" if chosen else "",
-        )
-    return table
-
-
-def _ms(seconds: float | None) -> str:
-    return "—" if seconds is None else f"{seconds * 1000:,.0f}"
-
-
-def _workers(number: int) -> str:
-    return "1 worker" if number == 1 else f"{number} workers"

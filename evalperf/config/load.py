@@ -63,7 +63,8 @@ def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
     """The user's folder for what runs learn, by the XDG rules: `$XDG_STATE_HOME/evalperf`, or
-    `~/.local/state/evalperf`."""
+    `~/.local/state/evalperf`.
+    """
     return _xdg_dir("XDG_STATE_HOME", ".local/state", environ)
 
 

@@ -32,6 +32,7 @@ from evalperf.config.resilience import (
     RateLimitingConfig,
     RetryBudgetSize,
 )
+from evalperf.config.resource_limits import ResourceLimits
 from evalperf.config.scorers import ScorerConfig
 from evalperf.config.section import Name, PositiveS, Section
 from evalperf.config.semantic import PrecedentsConfig
@@ -79,6 +80,8 @@ class CasesConfig(Section):
     """An expression on the fields of a line; only lines for which it holds are taken."""
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 1
     """How often each case is asked."""
+    rotate_choices: bool = False
+    """Turn the choices of a case, and with them a target that is a letter, by one place from epoch to epoch."""
     on_duplicate: Literal["error", "rename", "keep_first"] = "error"
     """What to do with a second case of the same id."""
     on_bad_line: Literal["stop", "skip"] = "stop"
@@ -148,6 +151,7 @@ class ConcurrencyConfig(BatchingConfig):
     adaptive: bool = True
     """Whether `auto` looks for the number of calls in flight that gives most, and 429s for the pace that gives none."""
     rate_limiting: RateLimitingConfig = RateLimitingConfig()
+    resource_limits: ResourceLimits = ResourceLimits()
 
     @model_validator(mode="after")
     def _ordered(self) -> ConcurrencyConfig:
@@ -182,6 +186,9 @@ class OutputConfig(Section):
     """Whether result lines repeat the input."""
     durability: Literal["power", "process"] = "power"
     """What an answer that was paid for survives: a power cut, or only the death of the process."""
+    in_doubt: Literal["retry", "skip", "ask"] = "retry"
+    """What a resumed run does with calls that were under way when an earlier session died: make them again, though they
+    may be billed twice; give their cases up; or stop before the first call, for you to decide."""
 
 
 class Gate(Section):

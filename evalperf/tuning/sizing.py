@@ -10,11 +10,13 @@ from msgspec import Struct
 
 from evalperf.tuning.cgroups import CgroupLimits, read_cgroups, read_text
 
-__all__ = ["Bound", "Machine", "Workers", "read_machine", "recommend"]
+__all__ = ["Bound", "Machine", "Workers", "memory_bound", "read_machine", "recommend", "rss_bytes"]
 
 GIB = 1 << 30
+BYTES_PER_CASE = 256 * 1024  # memory for one case in flight: a guess, and a generous one
 _RESERVED_FDS = 128  # for files, pipes and what libraries open
-_MEMORY_SHARE = 0.25  # of what is available, for cases in flight
+_MEMORY_SHARE = 0.25  # of what is available, for cases in flight whose size is a guess
+_KNOWN_MEMORY_SHARE = 0.8  # of what is available, where it is known what a worker takes
 _ENDPOINT_WORKERS_PER_CPU = 32
 _MAX_IN_PROCESS = 16
 _GIB_PER_IN_PROCESS_WORKER = 4
@@ -115,14 +117,21 @@ def read_machine(root: Path = Path("/")) -> Machine:
 
 
 def recommend(
-    machine: Machine, *, max_workers: int = 512, min_workers: int = 1, bytes_per_case: int = 256 * 1024
+    machine: Machine,
+    *,
+    max_workers: int = 512,
+    min_workers: int = 1,
+    memory_bytes: int | None = None,
+    bytes_per_worker: int | None = None,
 ) -> Workers:
-    """The numbers to start with, from the machine alone; `bytes_per_case` is memory for one case in flight.
+    """The numbers to start with, from the machine alone.
 
-    For an endpoint this is a guess until it is probed: how much a server takes can't be seen from here.
+    `memory_bytes` is what all workers together may take, where that is limited; `bytes_per_worker` what one of them
+    takes, where that is known. For an endpoint the number is a guess until it is probed: how much a server takes can't
+    be seen from here.
     """
-    in_process = _in_process_bounds(machine)
-    endpoint = _endpoint_bounds(machine, max_workers, bytes_per_case)
+    in_process = _in_process_bounds(machine, memory_bytes, bytes_per_worker)
+    endpoint = _endpoint_bounds(machine, max_workers, memory_bound(machine, memory_bytes, bytes_per_worker))
     in_process_binding = min(in_process, key=lambda bound: bound.workers)
     endpoint_binding = min(endpoint, key=lambda bound: bound.workers)
     if endpoint_binding.workers < min_workers:
@@ -138,40 +147,61 @@ def recommend(
     )
 
 
-def _in_process_bounds(machine: Machine) -> tuple[Bound, ...]:
+def memory_bound(machine: Machine, memory_bytes: int | None, bytes_per_worker: int | None) -> Bound:
+    """How many workers the memory is enough for; as for `recommend`."""
+    each_bytes = BYTES_PER_CASE if bytes_per_worker is None else bytes_per_worker
+    each = f"{_size(each_bytes)} a {'case' if bytes_per_worker is None else 'worker'}"
+    if memory_bytes is not None:
+        return Bound("memory", max(1, memory_bytes // each_bytes), f"{_size(memory_bytes)} of memory_mb, {each}")
+    free, share = machine.free_memory_bytes, _MEMORY_SHARE if bytes_per_worker is None else _KNOWN_MEMORY_SHARE
+    what = f"{'a quarter' if bytes_per_worker is None else '80 %'} of {free / GIB:.1f} GiB free"
+    return Bound("memory", max(1, int(share * free / each_bytes)), f"{what}, {each}")
+
+
+def rss_bytes() -> int:
+    """Memory that this process holds now; takes about 20 µs."""
+    import psutil  # noqa: PLC0415 - as above
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def _in_process_bounds(machine: Machine, memory_bytes: int | None, bytes_per_worker: int | None) -> tuple[Bound, ...]:
     cores = machine.usable_cores
     gib = machine.usable_memory_bytes / GIB
+    memory = Bound(
+        "memory",
+        max(1, int(gib // _GIB_PER_IN_PROCESS_WORKER)),
+        f"one worker per {_GIB_PER_IN_PROCESS_WORKER} GiB of {gib:.1f} GiB",
+    )
+    if memory_bytes is not None or bytes_per_worker is not None:
+        each_bytes = _GIB_PER_IN_PROCESS_WORKER * GIB if bytes_per_worker is None else bytes_per_worker
+        memory = memory_bound(machine, memory_bytes, each_bytes)
     return (
         Bound("cpu", max(1, cores // 2), f"half of {_count(cores, 'physical core')}, so that the machine stays usable"),
-        Bound(
-            "memory",
-            max(1, int(gib // _GIB_PER_IN_PROCESS_WORKER)),
-            f"one worker per {_GIB_PER_IN_PROCESS_WORKER} GiB of {gib:.1f} GiB",
-        ),
+        memory,
         Bound("ceiling", _MAX_IN_PROCESS, f"more than {_MAX_IN_PROCESS} in one process rarely pay"),
     )
 
 
-def _endpoint_bounds(machine: Machine, max_workers: int, bytes_per_case: int) -> tuple[Bound, ...]:
+def _endpoint_bounds(machine: Machine, max_workers: int, memory: Bound) -> tuple[Bound, ...]:
     cpus = machine.usable_cpus
-    free = machine.free_memory_bytes
     bounds = [
         Bound(
             "cpu",
             _ENDPOINT_WORKERS_PER_CPU * cpus,
             f"{_ENDPOINT_WORKERS_PER_CPU} for each of {_count(cpus, 'logical CPU')}, until measured",
         ),
-        Bound(
-            "memory",
-            max(1, int(_MEMORY_SHARE * free / bytes_per_case)),
-            f"a quarter of {free / GIB:.1f} GiB free, {bytes_per_case / 1024:.0f} KiB a case",
-        ),
+        memory,
         Bound("max_workers", max_workers, "concurrency.max_workers of the configuration"),
     ]
     if machine.nofile_soft is not None:
         why = f"{machine.nofile_soft:,} file descriptors (ulimit -n), {_RESERVED_FDS} kept free"
         bounds.append(Bound("fd", max(1, machine.nofile_soft - _RESERVED_FDS), why))
     return tuple(bounds)
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / (1 << 20):.0f} MiB" if size_bytes >= 1 << 20 else f"{size_bytes / 1024:.0f} KiB"
 
 
 def _count(number: int, noun: str) -> str:

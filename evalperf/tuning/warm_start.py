@@ -154,7 +154,7 @@ def _replace(path: Path, content: bytes) -> None:
             file.write(content + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

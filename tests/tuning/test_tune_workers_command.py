@@ -1,20 +1,32 @@
-"""`evalperf tune-workers` and its screens."""
+"""`evalperf tune-workers`: its screens and documents."""
 
 from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from evalperf.cli.tune_workers import machine_document, machine_screen, probe_document, probe_screen
-from evalperf.tuning import Level, Machine, Recommendation, recommend
+from evalperf.cli.app import app
+from evalperf.cli.tune_workers_curve import curve
+from evalperf.cli.tune_workers_text import (
+    asked_for,
+    machine_document,
+    machine_screen,
+    measured_line,
+    settings,
+    tuned_document,
+    tuned_screen,
+)
+from evalperf.tune import Tuned
+from evalperf.tune_plan import TunePlan
+from evalperf.tuning import Findings, Level, Machine, PaceTrial, fit_scalability_law, recommend
 
-ROOT = Path(__file__).resolve().parents[2]
 MACHINE = Machine(
     cpus=8,
     affinity_cpus=8,
@@ -31,23 +43,36 @@ MACHINE = Machine(
 
 
 def level(workers: int, cases_per_s: float, **changes) -> Level:
-    usual = Level(
-        workers=workers,
-        cases_per_s=cases_per_s,
-        latency_p50_s=0.5,
-        latency_p95_s=1.25,
-        error_share=0.0,
-        share_429=0.0,
-        cpu_share=0.3,
-    )
-    return msgspec.structs.replace(usual, **changes)
+    answered = round(10 * cases_per_s)
+    usual = {"attempts": max(1, answered), "latencies_s": (workers / max(cases_per_s, 1),) * answered, "cpu_share": 0.3}
+    return Level(workers=workers, answered=answered, seconds=10.0, **{**usual, **changes})
 
 
-FOUND = Recommendation(
+FINDINGS = Findings(
     workers=32,
+    requests_per_s=None,
     limited_by="server",
-    why="32 workers bring 37.1 cases/s. The server is the limit: more workers only wait longer.",
-    levels=(level(1, 1.9), level(64, 37.6, share_429=0.024, latency_p50_s=None), level(32, 37.1)),
+    levels=(level(1, 1.9), level(16, 20.4), level(32, 37.1, half_width_per_s=0.9), level(64, 37.6, refused=9)),
+    paces=(),
+    probes=6,
+)
+TUNED = Tuned(
+    findings=FINDINGS,
+    law=fit_scalability_law([(one.workers, one.cases_per_s) for one in FINDINGS.levels]),
+    requests=970,
+    cost_usd=0.0123,
+    kept=True,
+    repeated=False,
+    notices=(),
+)
+PLAN = TunePlan(
+    max_workers=512,
+    max_requests=22_725,
+    max_cost_usd=None,
+    expected_usd=3.4,
+    price=None,
+    is_free=False,
+    why_unknown=None,
 )
 
 
@@ -57,7 +82,7 @@ def printed(screen, width: int = 80) -> str:
     return stream.getvalue()
 
 
-def test_the_screen_says_what_there_is_what_to_use_and_why():
+def test_the_screen_says_what_there_is_what_to_use_and_why() -> None:
     text = printed(machine_screen(MACHINE, recommend(MACHINE)))
     assert "CPUs     8, 8 allowed, quota 1.5, 2 physical cores usable" in text
     assert "memory   2.0 GiB (the cgroup's limit), 1.0 GiB free" in text
@@ -66,55 +91,136 @@ def test_the_screen_says_what_there_is_what_to_use_and_why():
     assert "73% of the time something waits for a CPU" in text
 
 
-def test_the_screens_fit_80_columns():
-    for screen in (machine_screen(MACHINE, recommend(MACHINE)), probe_screen(MACHINE, FOUND)):
-        assert max(map(len, printed(screen, width=120).rstrip().splitlines())) <= 120
-        rows = [line.rstrip() for line in printed(screen, width=80).splitlines()]
-        assert max(map(len, rows)) <= 80
+def test_the_screens_fit_80_columns() -> None:
+    for screen in (machine_screen(MACHINE, recommend(MACHINE)), tuned_screen(MACHINE, TUNED)):
+        assert max(len(line.rstrip()) for line in printed(screen, width=80).splitlines()) <= 80
 
 
-def test_a_lifted_minimum_is_explained():
+def test_a_lifted_minimum_is_explained() -> None:
     workers = recommend(MACHINE, min_workers=100)
     assert "min_workers asks for 100" in printed(machine_screen(MACHINE, workers))
 
 
-def test_the_probe_s_screen_marks_the_level_to_use():
-    rows = printed(probe_screen(MACHINE, FOUND)).splitlines()
-    marked = [row for row in rows if row.startswith("▸")]
-    assert len(marked) == 1
-    assert marked[0].split()[1] == "32"
-    assert any("2.4%" in row and "—" in row for row in rows)
+def test_the_screen_after_measuring_has_curve_table_sentence_and_cost() -> None:
+    text = printed(tuned_screen(MACHINE, TUNED), width=200)
+    rows = [line for line in text.splitlines() if line.startswith("▸")]
+    assert [row.split()[1:4] for row in rows] == [["32", "37.1", "0.9"]]
+    assert "Set 32 workers: 37.1 ± 0.9 cases/s, p95 0.86 s. 16 bring 55%, 64 bring 101%." in text
+    assert "It took 970 requests for $0.01; the answers are in the cache, a run begins with them." in text
+    assert "Universal Scalability Law, fitted and not used" in text
 
 
-def test_the_documents_are_whole():
-    document = machine_document(MACHINE, recommend(MACHINE)) | probe_document(FOUND)
-    again = json.loads(json.dumps(document))
+def test_a_level_that_was_given_up_has_no_throughput() -> None:
+    """Nothing was answered in its time: that is no throughput of 0."""
+    given_up = level(128, 0.0, refused=12, attempts=12)
+    tuned = msgspec.structs.replace(TUNED, findings=msgspec.structs.replace(FINDINGS, levels=(level(1, 2), given_up)))
+    assert tuned_document(tuned)["probe"]["levels"][1]["cases_per_s"] is None
+    assert curve(tuned.findings.levels, 1) == []
+    assert "given up, 100.0% refused" in measured_line(given_up)
+
+
+# the curve -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_curve_s_axis_doubles_from_tick_to_tick() -> None:
+    lines = curve(FINDINGS.levels, 32)
+    ticks = lines[-1].split()
+    assert ticks == ["workers", "1", "2", "4", "8", "16", "32", "64"]
+    places = [lines[-1].index(f" {tick}") for tick in ticks[1:]]
+    steps = {late - early for early, late in pairwise(places)}
+    assert max(steps) - min(steps) <= 1
+
+
+def test_the_curve_marks_what_was_measured_and_points_at_the_answer() -> None:
+    marks, ticks = curve(FINDINGS.levels, 32)[-2:]
+    assert marks.count("•") == 3
+    assert abs(marks.index("▲") - ticks.index("32")) <= 1
+
+
+def test_the_curve_rises_to_its_highest_bar_where_throughput_is_highest() -> None:
+    rows = curve(FINDINGS.levels, 32)
+    assert rows[0].split()[0] == "37.6"
+    assert rows[0].endswith("█")
+    assert rows[0].count("█") < rows[5].count("█")
+
+
+def test_without_block_characters_it_is_ascii() -> None:
+    assert "".join(curve(FINDINGS.levels, 32, blocks=False)).isascii()
+
+
+def test_one_level_is_no_curve() -> None:
+    assert curve(FINDINGS.levels[:1], 1) == []
+
+
+# documents and sentences ---------------------------------------------------------------------------------------------
+
+
+def test_the_documents_are_whole() -> None:
+    again = json.loads(json.dumps(machine_document(MACHINE, recommend(MACHINE)) | tuned_document(TUNED)))
     assert again["schema_version"] == 1
-    assert again["endpoint"] == {
-        "workers": 64,
-        "limited_by": "cpu",
-        "bounds": again["endpoint"]["bounds"],
-    }
-    assert again["probe"]["levels"][1]["latency_p50_s"] is None
+    assert again["endpoint"] == {"workers": 64, "limited_by": "cpu", "bounds": again["endpoint"]["bounds"]}
+    assert again["probe"]["levels"][2]["cases_per_s"] == pytest.approx(37.1)
+    assert again["probe"]["requests"] == 970
     assert again["config"] == {"concurrency": {"workers": 32}}
 
 
-def test_json_prints_one_document():
-    done = subprocess.run(
-        [sys.executable, "-m", "evalperf", "tune-workers", "--json", "--max-workers", "3"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def test_a_pace_is_among_the_settings() -> None:
+    paced = msgspec.structs.replace(FINDINGS, requests_per_s=9.87654)
+    assert settings(paced)["concurrency"]["rate_limiting"] == {"requests_per_second": 9.877}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "up to 22,725 real cases (usually less than half), for up to $3.40."),
+        ({"max_cost_usd": 0.5}, "for at most $0.50"),
+        ({"is_free": True}, "at no cost."),
+        ({"expected_usd": None, "why_unknown": "no price"}, "What they cost is not known: no price."),
+    ],
+)
+def test_what_it_may_take_is_said_before(changes: dict, text: str) -> None:
+    assert text in asked_for(msgspec.structs.replace(PLAN, **changes))
+
+
+def test_a_pace_on_trial_is_told() -> None:
+    trial = PaceTrial(rate_per_s=9.5, workers=20, granted=False, refused=2, sent=90, seconds=9.0, latency_mean_s=None)
+    assert measured_line(trial) == "    9.5 requests/s: refused"
+
+
+# the command ---------------------------------------------------------------------------------------------------------
+
+
+def write(folder: Path, **sections) -> Path:
+    (folder / "cases.jsonl").write_text('{"input": "What is 1 + 1?"}\n')
+    provider = {"type": "openai", "model": "m", "endpoints": [{"url": "http://127.0.0.1:1/v1"}]}
+    path = folder / "config.json"
+    path.write_text(json.dumps({"cases": {"path": "cases.jsonl"}, "provider": provider, **sections}))
+    return path
+
+
+def test_json_prints_one_document() -> None:
+    done = CliRunner().invoke(app, ["tune-workers", "--json", "--max-workers", "3"])
     document = json.loads(done.stdout)
     assert document["config"]["concurrency"]["workers"] == document["endpoint"]["workers"] <= 3
     assert done.stderr == ""
 
 
-def test_the_table_is_printed_without_a_configuration():
-    done = subprocess.run(
-        [sys.executable, "-m", "evalperf", "tune-workers"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert "Endpoint work" in done.stdout
-    assert done.stderr == ""
+@pytest.mark.parametrize("option", ["--write", "--quick", "--budget=1", "--max-requests=5", "--max-latency=1"])
+def test_options_of_measuring_need_a_configuration(option: str) -> None:
+    done = CliRunner().invoke(app, ["tune-workers", option])
+    assert done.exit_code == 2
+    assert "name a configuration" in done.stderr
+
+
+def test_without_a_terminal_much_needs_a_yes(tmp_path: Path) -> None:
+    """Nothing is asked: the endpoint is not even there."""
+    done = CliRunner().invoke(app, ["tune-workers", str(write(tmp_path))])
+    assert done.exit_code == 2
+    assert "This asks up to 22,725 real cases" in done.stderr
+    assert "give --yes, or lower it" in done.stderr
+
+
+def test_little_needs_no_yes(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["tune-workers", str(write(tmp_path)), "--max-requests", "50"])
+    assert "127.0.0.1:1" in done.stderr
+    assert "--yes" not in done.stderr
