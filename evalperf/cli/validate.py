@@ -67,6 +67,7 @@ async def _check_all(loaded: LoadedConfig) -> list[EvalperfError]:
     cases: list[Case] = []
     if await passes(lambda: _read_cases(loaded, cases)):
         await passes(lambda: _try_prompt(loaded, cases))
+        _warn_of_targets(loaded, cases)
     await passes(lambda: _open_scorers(loaded))
     await passes(lambda: _open_provider(loaded))
     await passes(lambda: _check_gates(loaded))
@@ -109,6 +110,14 @@ async def _try_prompt(loaded: LoadedConfig, cases: list[Case]) -> str:
     for case in cases:
         prompt.render(case)
     return "prompt: every field that it uses is there" if cases else "prompt: its templates can be read"
+
+
+def _warn_of_targets(loaded: LoadedConfig, cases: list[Case]) -> None:
+    from evalperf.scorers import without_targets
+
+    warning = without_targets(loaded.config, cases)
+    if warning is not None:
+        typer.echo(f"warning: {warning}", err=True)
 
 
 async def _open_scorers(loaded: LoadedConfig) -> str:

@@ -10,7 +10,7 @@ from evalperf.config.scorer_options import Extract, ScorerOptions, TargetScorer
 from evalperf.config.scorers_code import CodeScorer
 from evalperf.config.scorers_command import CommandScorer
 from evalperf.config.scorers_judged import DimensionsScorer, JudgeOptions
-from evalperf.config.scorers_overlap import BleuScorer, ChrfScorer, RougeScorer, SquadEmScorer, SquadF1Scorer
+from evalperf.config.scorers_overlap import BleuScorer, ChrfScorer, RougeScorer, SquadEmScorer, SquadF1Scorer, TerScorer
 from evalperf.config.scorers_semantic import SemanticScorer
 from evalperf.config.scorers_structured import (
     JsonEqualScorer,
@@ -68,6 +68,7 @@ __all__ = [
     "SquadF1Scorer",
     "StartsWithScorer",
     "TargetScorer",
+    "TerScorer",
     "WeightedScorer",
     "XmlValidScorer",
     "YamlValidScorer",
@@ -227,6 +228,7 @@ _Scorer = Annotated[
     | RougeScorer
     | BleuScorer
     | ChrfScorer
+    | TerScorer
     | NumberScorer
     | ChoiceScorer
     | JsonValidScorer

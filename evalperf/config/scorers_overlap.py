@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from evalperf.config.scorer_options import TargetScorer
 
-__all__ = ["BleuScorer", "ChrfScorer", "RougeScorer", "SquadEmScorer", "SquadF1Scorer"]
+__all__ = ["BleuScorer", "ChrfScorer", "RougeScorer", "SquadEmScorer", "SquadF1Scorer", "TerScorer"]
 
 
 class SquadEmScorer(TargetScorer):
@@ -84,3 +84,19 @@ class ChrfScorer(_PercentScorer):
     """Whether white space counts as characters."""
     eps_smoothing: bool = False
     """Smooth as chrF++.py and NLTK do, instead of leaving orders without n-grams out."""
+
+
+class TerScorer(TargetScorer):
+    """Translation edit rate of one answer as sacrebleu computes it: edits in percent of the target's words."""
+
+    type: Literal["ter"]
+    scale: Literal[100, 1] = 100
+    """What one edit for each word of the target is: 100 as sacrebleu has it, or 1."""
+    normalized: bool = False
+    """Whether punctuation is set apart first, and entities of XML are resolved."""
+    no_punct: bool = False
+    asian_support: bool = False
+    """Whether `normalized` and `no_punct` know Chinese and Japanese characters."""
+    case_sensitive: bool = False
+    threshold: Annotated[float, Field(ge=0)] | None = None
+    """Passes at this rate or below; without it there is no verdict."""

@@ -59,6 +59,8 @@ class IncludesScorer(_ValuesScorer):
     """Bring answer and texts to the form of `normalized` first; white space and punctuation then do not count."""
     negate: bool = False
     """Passes when the texts are NOT there."""
+    empty: Literal["left_out", "contained"] = "left_out"
+    """A text that is empty in this form stands in every answer, as empty texts do, or it is left out."""
     min_count: Annotated[int, Field(ge=1)] | None = None
     """How often a text must be there, without overlaps; once where absent."""
     max_count: Annotated[int, Field(ge=1)] | None = None

@@ -29,6 +29,26 @@ def test_it_answers_as_a_dictionary_would(ids: list[str]) -> None:
     seen.close()
 
 
+@given(st.lists(st.text(alphabet="ab", max_size=4)), st.integers(1, 9))
+def test_many_at_once_are_added_as_one_after_the_other_would_be(ids: list[str], run_ids: int) -> None:
+    """Up to the first that is known, with the record that has it; runs on disk begin anywhere between them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "_RUN_IDS", run_ids)
+        patch.setattr(duplicates, "_FIRST_WORDS", 8)
+        seen, model = SeenIds(), dict[str, int]()
+        at = 0
+        while at < len(ids):
+            new, first = seen.add_all(ids[at:], at + 1)
+            for id_ in ids[at : at + new]:
+                assert id_ not in model
+                at += 1
+                model[id_] = at
+            assert first == (model[ids[at]] if at < len(ids) else None)
+            at += 1
+        assert [seen.find(id_) for id_ in ids] == [model[id_] for id_ in ids]
+        seen.close()
+
+
 def test_it_is_exact_across_runs_on_disk_and_grown_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small runs and filters, so that a few thousand ids go through all of them."""
     monkeypatch.setattr(duplicates, "_RUN_IDS", 500)

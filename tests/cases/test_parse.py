@@ -109,6 +109,35 @@ def test_a_content_id_does_not_depend_on_the_order_of_fields(record: dict[str, A
     assert content_id(record) != content_id({**record, "another": 1})
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b'{"id": "a", "input": "x"}', b'{"id": "b", "input": "y"}'],
+        [b'{"id": 1, "input": "x"}', b'{"custom_id": "b", "input": "y"}'],
+        [b'{"input": "x",\n "id": "a"}', b'{"id": "\xc3\xa9"}'],
+        [],
+    ],
+)
+def test_ids_of_many_are_those_of_each(lines: list[bytes]) -> None:
+    parser = CaseParser({})
+    assert parser.ids_of(lines) == [parser.id_of(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b'{"id": "a"}', b'{"input": "no id"}'],
+        [b'{"id": "a"}', b'{"id": ""}'],
+        [b'{"id": "a"}', b'{"id": 1.50}'],
+        [b'{"id": "a"}', b"broken"],
+        [b'{"id": "a"} {"id": "b"}'],
+        [b'{"id": "a"}', b""],
+    ],
+)
+def test_ids_of_many_are_left_to_a_look_at_each_where_one_is_special(lines: list[bytes]) -> None:
+    assert CaseParser({}).ids_of(lines) is None
+
+
 def test_a_content_id_has_its_form() -> None:
     id_ = case_of(b'{"question": "x", "n": 1}').id
     assert id_ == case_of(b'{"n":1,"question":"x"}').id == CaseParser({}).id_of(b'{"n":1,"question":"x"}')

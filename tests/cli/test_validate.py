@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from evalperf.cli.app import app
 
 
-def validated(folder: Path, *arguments: str, lines: str = '{"input": "q"}\n', **changes: Any) -> Result:
+def validated(folder: Path, *arguments: str, lines: str = '{"input": "q", "target": "t"}\n', **changes: Any) -> Result:
     (folder / "cases.jsonl").write_text(lines)
     endpoint = {"url": "http://127.0.0.1:9/v1"}  # nobody answers there
     provider = {"type": "openai", "model": "m", "endpoints": [endpoint]}
@@ -28,6 +28,15 @@ def test_all_that_holds_is_listed(tmp_path: Path) -> None:
         "configuration", "cases", "prompt", "scorers", "provider", "gates", "output",
     ]  # fmt: skip
     assert not (tmp_path / "results").exists()
+
+
+def test_scorers_without_any_target_are_warned_about(tmp_path: Path) -> None:
+    result = validated(tmp_path, lines='{"input": "q"}\n{"input": "r"}\n', scorers=["exact", "json_valid", "rouge"])
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "warning: no target in the first 2 cases, and exact, rouge need one: such cases are not scored; "
+        "where the target has another name, cases.fields says which\n"
+    )
 
 
 def test_all_that_does_not_hold_is_told_at_once(tmp_path: Path) -> None:

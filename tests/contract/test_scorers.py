@@ -53,6 +53,7 @@ RIGHT: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "rouge": ({"threshold": 0.5}, "B", "b", "c"),
     "bleu": ({"threshold": 0.5, "scale": 1, "max_order": 1}, "B", "B", "A"),
     "chrf": ({"threshold": 0.5, "scale": 1, "char_order": 1}, "B", "B", "A"),
+    "ter": ({"threshold": 0.5, "scale": 1}, "B", "b", "A"),
     "json_valid": ({}, "B", "[18]", "eighteen"),
     "json_equal": ({}, "[18]", "[18.0]", "[19]"),
     "json_schema": ({}, '{"type": "number"}', "18", '"18"'),
@@ -69,6 +70,8 @@ RIGHT: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "weighted": ({"scorers": ["exact", "includes"], "threshold": 0.5}, "B", "B", "A"),
 }
 """One entry a type: options, target, a right answer and a wrong one."""
+
+LOWER_IS_BETTER = {"ter"}
 
 WITHOUT_TARGET = {"length", "json_valid", "xml_valid", "yaml_valid"}
 """They look at the answer alone."""
@@ -115,8 +118,9 @@ async def test_it_tells_right_from_wrong(scorer, kind):
     _, target, good, bad = RIGHT[kind]
     passed = await scorer.score(case(target), response(good))
     failed = await scorer.score(case(target), response(bad))
-    assert (passed.value, passed.passed) == (1.0, True)
-    assert (failed.value, failed.passed) == (0.0, False)
+    best, worst = (0.0, 1.0) if kind in LOWER_IS_BETTER else (1.0, 0.0)
+    assert (passed.value, passed.passed) == (best, True)
+    assert (failed.value, failed.passed) == (worst, False)
 
 
 async def test_any_of_several_targets_will_do(scorer, kind):

@@ -54,6 +54,7 @@ def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(ValidationError):
         ADAPTER.validate_python({"type": "bleu", **options})
 
+
 @pytest.mark.parametrize("options", [{}, {"case_sensitive": True}, {"normalized": True, "no_punct": True}])
 async def test_ter_is_that_of_sacrebleu_for_a_sentence(judge, metrics, options):
     score = await judge({"type": "ter", **options}, *TEXTS)
