@@ -22,7 +22,7 @@ Points = list[tuple[float, float]]
 
 
 def curve(levels: Sequence[Level], chosen: int, *, blocks: bool = True) -> list[str]:
-    """Lines of at most 70 columns; empty for fewer than two levels with answers. `chosen` is pointed at, `blocks` can be shown."""
+    """Lines of at most 70 columns, none for fewer than two levels with answers; `blocks` says what can be shown."""
     by_workers = sorted((level for level in levels if level.answered), key=lambda level: level.workers)
     if len(by_workers) < 2:
         return []

@@ -62,9 +62,7 @@ def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def state_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """The user's folder for what runs learn, by the XDG rules: `$XDG_STATE_HOME/evalperf`, or
-    `~/.local/state/evalperf`.
-    """
+    """The user's folder for what runs learn: `$XDG_STATE_HOME/evalperf`, or `~/.local/state/evalperf`."""
     return _xdg_dir("XDG_STATE_HOME", ".local/state", environ)
 
 

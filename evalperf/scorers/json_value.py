@@ -50,9 +50,10 @@ def json_valid(config: JsonValidScorer, resources: Resources) -> Scorer:
 def json_equal(config: JsonEqualScorer, resources: Resources) -> Scorer:
     """The answer's JSON value equals that of a target; the reason names the first place where it does not.
 
-    Where there are several, `detail` holds the first 20. The order of an object's names never counts, numbers are compared exactly or within the wider tolerance, 1 equals
-    1.0 and differs from true. With `measure: similarity` the value is `json_difference.json_similarity` to the closest
-    target. An answer that is not JSON is wrong; where no target is JSON there is no value.
+    Where there are several, `detail` holds the first 20. The order of an object's names never counts, numbers are
+    compared exactly or within the wider tolerance, 1 equals 1.0 and differs from true. With `measure: similarity` the
+    value is `json_difference.json_similarity` to the closest target. An answer that is not JSON is wrong; where no
+    target is JSON there is no value.
     """
     close = closeness(config.tolerance, config.relative_tolerance)
     exact = config.tolerance == 0 and config.relative_tolerance == 0

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
-from collections import Counter
 from typing import Final
 
-__all__ = ["general_form", "squad_counts", "squad_form"]
+__all__ = ["ARTICLES", "general_form", "squad_form", "squad_words"]
 
 _ARTICLE: Final = re.compile(r"\b(a|an|the)\b", re.UNICODE)
-_ARTICLES: Final = frozenset(("a", "an", "the"))
+ARTICLES: Final = frozenset((b"a", b"an", b"the"))
 _NO_PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
 _PUNCTUATION: Final = string.punctuation.encode()
 _CONTROL: Final = b"\0"  # stands for all control characters that are neither part of a word nor white space
+_SPACE: Final = ord(" ")  # and for all white space: texts know four more kinds than bytes do
 _ASCII_FORM: Final = bytes(
-    _CONTROL[0] if code == 127 or (code < 32 and not chr(code).isspace()) else code
+    _SPACE if chr(code).isspace() else _CONTROL[0] if code == 127 or code < 32 else code
     for code in bytes(range(256)).lower()
 )
 
@@ -27,24 +27,17 @@ def squad_form(text: str) -> str:
     Step for step `normalize_answer` of the SQuAD v1.1 evaluation script (Rajpurkar et al., 2016). Weakness: it deletes
     the minus and the point of a number, and knows no punctuation but ASCII's.
     """
-    return " ".join([word for word in _squad_words(text) if word not in _ARTICLES])
+    return b" ".join([word for word in squad_words(text) if word not in ARTICLES]).decode("utf-8", "surrogatepass")
 
 
-def squad_counts(text: str) -> Counter[str]:
-    """How often each word stands in `squad_form`."""
-    counts = Counter(_squad_words(text))
-    for article in _ARTICLES:
-        counts.pop(article, None)
-    return counts
-
-
-def _squad_words(text: str) -> list[str]:
-    """The words, in which articles may be left; then they are whole words, as the pattern of the script finds them."""
+def squad_words(text: str) -> list[bytes]:
+    """The words of `squad_form` as UTF-8, which is quicker to split and to count; articles may still be among them."""
     if text.isascii():  # a tenth of the time: the pattern alone takes 30 µs for a hundred words
         plain = text.encode().translate(_ASCII_FORM, _PUNCTUATION)
         if _CONTROL not in plain:
-            return plain.decode().split()
-    return _ARTICLE.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
+            return plain.split()
+    words = _ARTICLE.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
+    return [word.encode("utf-8", "surrogatepass") for word in words]
 
 
 def general_form(text: str) -> str:

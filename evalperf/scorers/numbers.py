@@ -7,7 +7,9 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from msgspec import Struct
 
 from evalperf.config.scorers import NumberScorer
 from evalperf.records import Score
@@ -44,20 +46,20 @@ _NUMBER: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_PLAIN_WORD: Final = re.compile(
-    r"[*({\[:=]*(\$?([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]{1,50}(?:\.[0-9]{1,50})?))[*)}\].!?:;,]*(?:\s(?![%\uff05\\p])|\Z)"
-)
+_THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _DIGIT: Final = re.compile(r"[\d\u00bc-\u00be\u2150-\u215e]")
 _BEFORE: Final = 10  # characters of a number that may stand before its first digit, as in `-$` or `\dfrac{`
 _AFTER: Final = 12  # and after its last one, as in ` per cent`
 _CURRENCIES: Final = frozenset("$€£¥₹\uff04\uffe5")
-_NEAR_END: Final = 200  # characters in which the quick way looks
+_AFTER_NUMBER: Final = "%\uff05\\p"  # what a percent sign begins with, that may stand apart: `5 %`, `5 per cent`
+_SHORT: Final = 16  # characters of a text that may well be nothing but a number
+_NEAR_END: Final = 100  # characters in which the quick way looks
 _WORDS: Final = 5  # no number spans more spaces than that
 _SEPARATORS: Final = str.maketrans("", "", ",\u00a0\u2009\u202f'")
 _MINUS: Final = frozenset("-\u2212\ufe63\uff0d")
 
 
-class Number(NamedTuple):
+class Number(Struct, frozen=True, gc=False):
     """A number and the piece of text it was read from."""
 
     value: Value
@@ -90,7 +92,9 @@ def find_number(
             return None
     if (plain := text.strip()).isdecimal() and len(plain) <= _MAX_LENGTH:
         return Number(int(plain), plain)
-    if which == "last" and (ending := _plain_last(text)) is not None:
+    if len(plain) <= _SHORT and (short := _read_word(plain)) is not None:
+        return short
+    if (which == "last" or " " not in plain) and (ending := _plain_last(plain)) is not None:
         return ending
     for match in _first_ones(text) if which == "first" else _last_ones(text):
         value = _value(match, percent)
@@ -105,17 +109,33 @@ def _plain_last(text: str) -> Number | None:
     What else may belong to a number, a sign, a fraction, an exponent, a percent sign, is left for a closer look, which
     takes five times as long.
     """
-    digit = _DIGIT.search(text[: -_NEAR_END - 1 : -1])
-    if digit is None:
+    words = text[-_NEAR_END:].split(" ")
+    whole = 0 if len(text) <= _NEAR_END else 1  # the first word may be cut
+    for at in range(len(words) - 1, whole - 1, -1):
+        word = words[at]
+        if word.isalpha() or _DIGIT.search(word) is None:
+            continue
+        belongs_on = at + 1 < len(words) and words[at + 1][:1] in _AFTER_NUMBER
+        belongs_before = at > 0 and words[at - 1][-1:] in _CURRENCIES
+        return None if belongs_on or belongs_before else _read_word(word)
+    return None
+
+
+def _read_word(word: str) -> Number | None:
+    """The number in a word such as `**$18.50**.`; None for any other word."""
+    bare = word.lstrip("*({[:=").rstrip("*)}].!?:;,")
+    digits = bare[1:] if bare[:1] == "$" else bare
+    if not digits.isascii():
         return None
-    last = len(text) - 1 - digit.start()
-    nearest = max(0, last - _NEAR_END)
-    start = max(text.rfind(" ", nearest, last), text.rfind("\n", nearest, last)) + 1
-    found = _PLAIN_WORD.match(text, start) if start or not nearest else None
-    if found is None or found.end(1) <= last or text[start - 2 : start - 1] in _CURRENCIES:
-        return None
-    plain = found[2].replace(",", "")
-    return Number(Decimal(plain) if "." in plain else int(plain), found[1])
+    if digits.isdecimal():
+        return Number(int(digits), bare)
+    if "," in digits:
+        if _THOUSANDS.fullmatch(digits) is None:
+            return None
+        digits = digits.replace(",", "")
+    if digits.replace(".", "", 1).isdecimal() and digits[0] != ".":
+        return Number(Decimal(digits) if "." in digits else int(digits), bare)
+    return None
 
 
 def _first_ones(text: str) -> Iterator[re.Match[str]]:
@@ -130,10 +150,13 @@ def _last_ones(text: str) -> Iterator[re.Match[str]]:
         return
     last = len(text) - 1 - digit.start()
     start = last
-    for _ in range(_WORDS):
+    for _ in range(_WORDS + 2):
         start = max(0, text.rfind(" ", 0, start))
-    yield from reversed(list(_NUMBER.finditer(text, start, last + 1 + _AFTER)))
-    yield from reversed(list(_NUMBER.finditer(text, 0, start)))
+    for match in reversed(list(_NUMBER.finditer(text, start, last + 1 + _AFTER))):
+        if start and text.count(" ", start, match.start()) < _WORDS:
+            break  # its beginning may lie before
+        yield match
+    yield from reversed(list(_NUMBER.finditer(text)))
 
 
 def number(config: NumberScorer, resources: Resources) -> Scorer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from evalperf.simulator.limits import Standing, Verdict
 from evalperf.simulator.options import Dialect
@@ -50,7 +50,7 @@ def _anthropic(verdict: Verdict, utc_now: datetime) -> Headers:
 
 
 def _anthropic_limit(what: str, standing: Standing, utc_now: datetime) -> Headers:
-    full_at = utc_now + timedelta(seconds=math.ceil(standing.full_in_s))
+    full_at = datetime.fromtimestamp(math.ceil(utc_now.timestamp() + standing.full_in_s), UTC)
     return {
         f"anthropic-ratelimit-{what}-limit": str(standing.per_minute),
         f"anthropic-ratelimit-{what}-remaining": str(standing.remaining),

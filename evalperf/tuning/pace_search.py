@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from evalperf.tuning.judge import usable
+from evalperf.tuning.faults import usable
 from evalperf.tuning.level import Level, MeasurePace, PaceTrial
 
 __all__ = ["Pace", "search_pace", "workers_for"]

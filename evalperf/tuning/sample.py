@@ -69,7 +69,7 @@ class Sample:
         self._began_s = self._batch_began_s = self._last_s = now_s
         self._began_cpu_s = self._last_cpu_s = cpu_s
         self._latencies_s: list[float] = []
-        self._rates_per_s: list[float] = []
+        self._batches: list[tuple[int, float]] = []  # answers, and the seconds in which they came
         self._seen = self._in_batch = self._answered_in_batch = 0
         self._attempts = self._refused = self._failed = 0
         self._reason: str | None = None
@@ -130,17 +130,23 @@ class Sample:
             self._latencies_s.append(reply.latency_s)
             self._answered_in_batch += 1
         if self._in_batch == self._batch and now_s > self._batch_began_s:
-            self._rates_per_s.append(self._answered_in_batch / (now_s - self._batch_began_s))
+            self._batches.append((self._answered_in_batch, now_s - self._batch_began_s))
             self._in_batch = self._answered_in_batch = 0
             self._batch_began_s = now_s
 
     def _means_agree(self) -> bool:
         half_width = self._half_width_per_s()
-        return half_width is not None and half_width <= self._precision.half_width * statistics.fmean(self._rates_per_s)
+        return half_width is not None and half_width <= self._precision.half_width * self._rate_per_s()
+
+    def _rate_per_s(self) -> float:
+        return sum(answered for answered, _ in self._batches) / math.fsum(seconds for _, seconds in self._batches)
 
     def _half_width_per_s(self) -> float | None:
-        count = len(self._rates_per_s)
+        """As of a ratio of two means: answers that come in bursts make batches of no time at all."""
+        count = len(self._batches)
         if count < _MIN_BATCHES:
             return None
         t = _T90[count - _MIN_BATCHES] if count - _MIN_BATCHES < len(_T90) else _T90_BEYOND
-        return t * statistics.stdev(self._rates_per_s) / math.sqrt(count)
+        rate_per_s = self._rate_per_s()
+        off = statistics.stdev(answered - rate_per_s * seconds for answered, seconds in self._batches)
+        return t * off / (math.sqrt(count) * statistics.fmean(seconds for _, seconds in self._batches))

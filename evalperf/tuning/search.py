@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from evalperf.errors import StoppedError
-from evalperf.tuning.judge import elasticity, fault, flat_steps, usable
+from evalperf.tuning.faults import elasticity, fault, flat_steps, usable
 from evalperf.tuning.level import Level, LimitedBy, Measure, MeasurePace, PaceTrial, pooled
 from evalperf.tuning.pace_search import Pace, search_pace
 from evalperf.tuning.sample import most_replies
@@ -36,6 +36,8 @@ _NEARLY_BEST = 0.98
 """While levels are still measured: a stricter bar."""
 _DOUBT, _DOUBT_BEFORE = 0.2, 0.5
 """Of the half width of a level, in its favour: when the answer is chosen, and while candidates are still measured."""
+_WIDEST = 0.1
+"""Of a throughput: a half width beyond that is no reason to believe more of it."""
 _PLATEAU = 0.97
 """Of the highest figure: levels that may well be the same."""
 _GAP = 1.3
@@ -246,7 +248,8 @@ def _hump(rising: Sequence[Level], best: Level) -> int | None:
 
 def _at_most_per_s(level: Level, doubt: float) -> float:
     """What it may well bring: by so much of its half width more than the figure."""
-    return level.cases_per_s + doubt * (level.half_width_per_s or 0.0)
+    half_width_per_s = level.half_width_per_s or 0.0
+    return level.cases_per_s + doubt * min(half_width_per_s, _WIDEST * level.cases_per_s)
 
 
 def _middle(low: Level, high: Level) -> int:

@@ -14,9 +14,9 @@ GRID = (16, 32, 64, 128, 192, 256)
 SERVERS = {
     "hard cap": ["--model", "hard-cap", "--latency", "0.2"],
     "cache pressure": ["--model", "cache-pressure", "--latency", "0.6"],
-    "rate limit": ["--model", "rate-limit", "--limit", "30", "--latency", "0.5"],
+    "rate limit": ["--model", "rate-limit-retry-after", "--limit", "30", "--latency", "0.5"],
 }
-"""Faster than the profiles as they are."""
+"""Faster than the profiles as they are. The last one states no limit, which a run would keep to at any setting."""
 GENERATIONS = 12
 """Cases of a run for each worker: its beginning and its end count, too, and the same for all settings."""
 LEAST_CASES = 400

@@ -36,6 +36,9 @@ def act(what, *args):
         raise OddError(1, 2)
     if what == "a function":
         return lambda: None
+    if what == "hang once" and not args[0].exists():
+        args[0].touch()
+        time.sleep(60)
     return (what, os.getpid(), *args)
 
 
@@ -123,6 +126,18 @@ async def test_a_cancelled_call_gives_its_process_back_and_costs_no_other(lanes)
     with pytest.raises(asyncio.CancelledError):
         await hanging
     assert [(await task)[0] for task in others] == ["a", "b", "c"]
+
+
+async def test_a_call_whose_process_was_killed_for_another_is_done_again(lanes, tmp_path):
+    """A cancelled call's process may have gone on to the next one by then."""
+    pool = lanes()
+    began = tmp_path / "began"
+    task = asyncio.create_task(pool.run("hang once", began))
+    while not began.exists():
+        await asyncio.sleep(0.01)
+    (lane,) = pool._lanes
+    lane.kill()
+    assert (await task)[0] == "hang once"
 
 
 async def test_a_call_that_is_cancelled_while_it_waits_is_never_begun(lanes, tmp_path):
