@@ -182,7 +182,8 @@ class RateGates:
         self._gates: list[RateGate] = []
         self._run = run
         self._numbers = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._due_s = 0.0
         self._by_name = {name: RateGate(limit, self) for name, limit in limits.items()}
 
     def __getitem__(self, endpoint: str) -> RateGate:
@@ -279,12 +280,13 @@ class RateGates:
 
     def _set_timer(self, at_s: float | None) -> None:
         if self._timer is not None:
-            if at_s is not None and self._timer.when() <= at_s:
+            if at_s is not None and self._due_s <= at_s:
                 return  # too early does no harm: it looks again, then
             self._timer.cancel()
             self._timer = None
         if at_s is not None:
-            self._timer = asyncio.get_running_loop().call_at(at_s, self._ring)
+            # the due time is kept here: for less than half a millisecond, uvloop returns a handle that has no time
+            self._timer, self._due_s = asyncio.get_running_loop().call_at(at_s, self._ring), at_s
 
     def _ring(self) -> None:
         self._timer = None
