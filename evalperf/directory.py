@@ -33,13 +33,13 @@ def open_directory(
 ) -> tuple[RunDirectory, RunInfo]:
     """A new run's directory, or with `resume` that of the run to continue; raises ConfigError if it is another run.
 
-    With `retry_failed` a run may be continued that was finished. `parent` is the run that a new one is made from.
+    `parent` is the run that a new one is made from.
     """
     output_dir = loaded.base_dir / loaded.config.output.dir
     digests = fingerprint(loaded.config, inputs)
     if resume is not None:
         directory = (
-            find_run(resume, output_dir) if resume else _latest(output_dir, _name(loaded), finished=retry_failed)
+            find_run(resume, output_dir) if resume else _latest(output_dir, _name(loaded), with_failures=retry_failed)
         )
         info = read_run_info(directory)
         check_same(info, digests)
@@ -55,11 +55,21 @@ def open_directory(
     return directory, info
 
 
-def _latest(output_dir: Path, name: str, *, finished: bool) -> RunDirectory:
+def _latest(output_dir: Path, name: str, *, with_failures: bool) -> RunDirectory:
+    """The latest run of this name that is not finished, else the latest: what resumes until it is done ends well.
+
+    `with_failures`: a finished one counts, too, because its failures are to be tried again.
+    """
+    finished: RunDirectory | None = None
     for directory in reversed(list_runs(output_dir)):
-        if read_run_info(directory).name == name and (finished or not directory.success.exists()):
+        if read_run_info(directory).name != name:
+            continue
+        if with_failures or not directory.success.exists():
             return directory
-    raise ConfigError(f'no unfinished run of "{name}" in {output_dir}', hint="start one without --resume")
+        finished = finished or directory
+    if finished is None:
+        raise ConfigError(f'no run of "{name}" in {output_dir}', hint="start one without --resume")
+    return finished
 
 
 def _info(loaded: LoadedConfig, inputs: Survey, digests: dict[str, str]) -> RunInfo:

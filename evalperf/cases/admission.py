@@ -93,7 +93,7 @@ class Admission:
         epochs: Sequence[int] = range(1, self._config.epochs + 1)
         passed = 0  # up to here the records are passed over
         for at, item in enumerate(block.items):
-            if at < passed:
+            if at < passed or not item:  # a blank line is no record; a file may be full of them
                 continue
             if limit is not None and self._taken >= limit:
                 return

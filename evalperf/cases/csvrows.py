@@ -33,9 +33,11 @@ def iter_rows(source: Source, path: Path, max_line_bytes: int) -> Iterator[tuple
 
     Every cell is a text, but one that begins with `[` or `{` and is JSON is taken as that (choices, tags, metadata). An
     empty one is no value where its column plays a part (id, input, target, …), and else an empty text.
-    A quote in the wrong place or a wrong number of cells makes a row bad. Raises InputError for a broken header.
+    A quote in the wrong place or a wrong number of cells makes a row bad. Raises InputError for a broken header, and for
+    a cell of more than a quarter of `max_line_bytes`: a quote was not closed, and what follows are no rows.
     """
-    csv.field_size_limit(max_line_bytes)  # the module's own limit of 128 KiB would refuse long prompts
+    # the module's own limit of 128 KiB would refuse long prompts; it takes 4 bytes of memory for each of a cell's
+    csv.field_size_limit(max_line_bytes // 4)
     reader = csv.reader(_physical_lines(source, path, max_line_bytes), strict=True)
     header = _header(source, reader)
     items: list[bytes | BadRecord] = []
@@ -59,6 +61,9 @@ def _next_row(source: Source, reader: _Reader, header: list[str]) -> bytes | Bad
     try:
         cells = next(reader, None)
     except csv.Error as error:
+        if "field limit" in str(error):
+            reason = f"a cell is longer than the limit of {csv.field_size_limit():,} characters"
+            raise InputError(source.name, reason, line=reader.line_num, hint="is a quote not closed?") from error
         return BadRecord(f"broken CSV: {error}", b"", hint='a quote inside a quoted cell is written twice: ""')
     if not cells:
         return None if cells is None else b""
@@ -101,5 +106,5 @@ def _physical_lines(source: Source, path: Path, max_line_bytes: int) -> Iterator
     for block in iter_blocks(path, max_line_bytes=max_line_bytes):
         if not isinstance(block, Lines):
             raise InputError(source.name, f"the line is {block.size_bytes:,} bytes long", line=block.line)
-        for line in block.data.split(b"\n"):
-            yield line.decode(errors="surrogateescape") + "\n"
+        for line in block.data.decode(errors="surrogateescape").split("\n"):
+            yield line + "\n"

@@ -68,6 +68,7 @@ class _Text:
             raise self._error("a JSON array is expected" if opening else "the file is empty: a JSON array is expected")
         self._at += 1
         if self._next_sign() == "]":
+            self._at += 1
             self._end()
             return
         while True:

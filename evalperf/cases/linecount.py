@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["LINES_PER_OFFSET", "LineCounter"]
 
 LINES_PER_OFFSET = 1024
+_NOT_BLANK = re.compile(rb"\S[^\n]*")
 
 
 class LineCounter:
-    """Counts lines and blank lines over chunks, and notes where every 1,024th line begins."""
+    """Counts lines and blank lines over chunks, and, if asked to, notes where every 1,024th line begins."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, offsets: bool = True) -> None:
         self.lines = 0
         self.offsets: list[int] = [0]
+        self._notes_offsets = offsets
         self._blank = 0
         self._size_bytes = 0
         self._open_bytes = 0  # of the line that has not ended yet
@@ -22,7 +26,8 @@ class LineCounter:
         """Counts a chunk."""
         found = chunk.count(b"\n")
         if found:
-            self._note_offsets(chunk, found)
+            if self._notes_offsets:
+                self._note_offsets(chunk, found)
             self._count_blank(chunk)
             self.lines += found
             rest = chunk[chunk.rfind(b"\n") + 1 :]
@@ -46,18 +51,24 @@ class LineCounter:
         first = chunk[: chunk.find(b"\n")]
         self._blank += self._open_is_blank and not first.strip()
         if b"\n\n" in chunk or (b"\r" in chunk and b"\n\r" in chunk):
-            self._blank += sum(not line or line.isspace() for line in chunk.split(b"\n")[1:-1])
+            whole = chunk[chunk.find(b"\n") + 1 : chunk.rfind(b"\n") + 1]
+            self._blank += whole.count(b"\n")
+            if whole.strip():
+                self._blank -= sum(1 for _ in _NOT_BLANK.finditer(whole))
 
     def _note_offsets(self, chunk: bytes, found: int) -> None:
         first = (self.lines // LINES_PER_OFFSET + 1) * LINES_PER_OFFSET
+        start, before = 0, 0
         for line in range(first, self.lines + found + 1, LINES_PER_OFFSET):
-            self.offsets.append(self._size_bytes + _position(chunk, line - self.lines) + 1)
+            start = _after(chunk, start, line - self.lines - before)
+            before = line - self.lines
+            self.offsets.append(self._size_bytes + start)
 
 
-def _position(chunk: bytes, n: int) -> int:
-    """Where the n-th line feed of the chunk stands, by bisection with `count`."""
-    low, high, before = 0, len(chunk), 0
-    while high - low > 4096:
+def _after(chunk: bytes, start: int, n: int) -> int:
+    """Where the n-th line feed from there on ends, by bisection with `count`."""
+    low, high, before = start, len(chunk), 0
+    while high - low > 64:
         middle = (low + high) // 2
         found = chunk.count(b"\n", low, middle)
         if before + found >= n:
@@ -67,4 +78,4 @@ def _position(chunk: bytes, n: int) -> int:
     at = low - 1
     for _ in range(n - before):
         at = chunk.find(b"\n", at + 1)
-    return at
+    return at + 1

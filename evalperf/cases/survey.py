@@ -89,7 +89,8 @@ def _survey_file(source: Source, path: Path, max_line_bytes: int, stop: threadin
         if stop.is_set():
             raise InputError(path, "the survey was interrupted")
 
-    counter = LineCounter()
+    plain = source.format == "jsonl" and compression(path) is None
+    counter = LineCounter(offsets=plain)
     try:
         for piece in iter_pieces(path, on_raw=on_raw):
             if source.format == "jsonl":
@@ -99,7 +100,6 @@ def _survey_file(source: Source, path: Path, max_line_bytes: int, stop: threadin
     lines, cases = counter.finish()
     if source.format != "jsonl":
         lines = cases = _count_records(source, path, max_line_bytes, stop)
-    plain = source.format == "jsonl" and compression(path) is None
     return InputFile(
         path=str(path),
         size_bytes=size_bytes,

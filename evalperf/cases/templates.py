@@ -50,11 +50,11 @@ class _JinjaTemplate(Template):
         super().__init__(place, text)
         import jinja2  # noqa: PLC0415 - 30 ms that a run without templates does not need
         from jinja2 import meta  # noqa: PLC0415 - as above
-        from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415 - as above
 
-        environment = ImmutableSandboxedEnvironment(
-            undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True
-        )
+        from evalperf.cases.template_limits import LimitedEnvironment  # noqa: PLC0415 - as above
+
+        environment = LimitedEnvironment()
+        self._spent = environment.spent
         try:
             tree = environment.parse(text)
             self._template = environment.from_string(text)
@@ -72,6 +72,7 @@ class _JinjaTemplate(Template):
         present = {name: value for name, value in values.items() if value is not _ABSENT}
         pieces: list[str] = []
         chars = 0
+        self._spent.restart()
         try:
             for piece in self._template.generate(present):
                 pieces.append(piece)

@@ -1,5 +1,7 @@
 """The crash-safe directory of a run: results, failures and the journal of calls, written once and read back."""
 
+from evalperf.results.examination import Examination, Finding
+from evalperf.results.examine import examine
 from evalperf.results.frames import CallId
 from evalperf.results.input_index import write_input_index
 from evalperf.results.journal import Journal
@@ -15,6 +17,8 @@ __all__ = [
     "FORMAT_VERSION",
     "CallId",
     "Damage",
+    "Examination",
+    "Finding",
     "InputInfo",
     "Journal",
     "Recovered",
@@ -25,6 +29,7 @@ __all__ = [
     "Store",
     "StoreOptions",
     "create_run",
+    "examine",
     "find_run",
     "list_runs",
     "new_run_id",

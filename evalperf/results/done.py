@@ -28,9 +28,8 @@ class Bitmap:
 
     def add(self, key: int) -> bool:
         """Whether the key is new."""
+        self._make_room(key)
         byte, bit = key >> 3, 1 << (key & 7)
-        if byte >= len(self._bits):
-            self._bits.extend(bytes(max(byte + 1 - len(self._bits), len(self._bits), 64)))
         if self._bits[byte] & bit:
             return False
         self._bits[byte] |= bit
@@ -39,11 +38,20 @@ class Bitmap:
 
     def update(self, keys: Iterable[int]) -> int:
         """Adds them; how many were there already."""
-        before, given = self._count, 0
+        keys = list(keys)
+        if not keys:
+            return 0
+        self._make_room(max(keys))
+        bits = self._bits
+        known = 0
         for key in keys:
-            given += 1
-            self.add(key)
-        return given - (self._count - before)
+            bit = 1 << (key & 7)
+            if bits[key >> 3] & bit:
+                known += 1
+            else:
+                bits[key >> 3] |= bit
+        self._count += len(keys) - known
+        return known
 
     def copy(self) -> Bitmap:
         """The same keys, as a new set."""
@@ -58,6 +66,11 @@ class Bitmap:
     def count_beyond(self, other: Bitmap) -> int:
         """How many of the keys the other set has not."""
         return (self._as_int() & ~other._as_int()).bit_count()
+
+    def _make_room(self, key: int) -> None:
+        missing = (key >> 3) + 1 - len(self._bits)
+        if missing > 0:
+            self._bits.extend(bytes(max(missing, len(self._bits), 64)))
 
     def _as_int(self) -> int:
         return int.from_bytes(self._bits, "little")

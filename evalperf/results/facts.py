@@ -20,11 +20,11 @@ Identity = tuple[int, int, int]
 class Facts:
     """Answers that need not be bought again, and calls of which nobody knows whether they were billed."""
 
-    def __init__(self) -> None:
+    def __init__(self, ever_in_doubt: int = 0) -> None:
         self.responses: dict[int, dict[int, Frame]] = {}
         """By key and call; the last answer counts."""
         self.doubts: Counter[Identity] = Counter()
-        self.ever_in_doubt = 0
+        self.ever_in_doubt = ever_in_doubt
         """Over the whole run, those of finished cases included: the most calls that can have been paid for twice."""
 
     @property
@@ -43,9 +43,7 @@ class Facts:
 
     def emptied(self) -> Facts:
         """Only the tally is left."""
-        empty = Facts()
-        empty.ever_in_doubt = self.ever_in_doubt
-        return empty
+        return Facts(self.ever_in_doubt)
 
     def frames(self) -> list[Frame]:
         """All of it, for a new journal."""
@@ -67,10 +65,15 @@ def journal_number(name: str) -> int | None:
     return int(stem) if dot + suffix == SUFFIX and stem.isdecimal() else None
 
 
-def read_facts(disk: Disk, folder: Path, is_done: Callable[[int], bool]) -> tuple[Facts, list[int]]:
-    """The facts about open cases, and the numbers of the journals that they were found in."""
+def read_facts(
+    disk: Disk, folder: Path, is_done: Callable[[int], bool], *, ever_in_doubt: int = 0
+) -> tuple[Facts, list[int]]:
+    """The facts about open cases, and the numbers of the journals that they were found in.
+
+    `ever_in_doubt`: calls in doubt that are known from elsewhere; the journals may name these and more.
+    """
     numbers = sorted(number for name in disk.names(folder) if (number := journal_number(name)) is not None)
-    facts = Facts()
+    facts = Facts(ever_in_doubt)
     intents: Counter[Identity] = Counter()
     for number in numbers:
         for frame in decode_frames(read_file(disk, folder / journal_name(number))):

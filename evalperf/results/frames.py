@@ -14,7 +14,19 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-__all__ = ["ABORT", "BASE", "DOUBT", "INTENT", "RESPONSE", "TALLY", "CallId", "Frame", "decode_frames", "encode_frame"]
+__all__ = [
+    "ABORT",
+    "BASE",
+    "DOUBT",
+    "INTENT",
+    "RESPONSE",
+    "TALLY",
+    "CallId",
+    "Frame",
+    "decode_frames",
+    "encode_frame",
+    "locate_frames",
+]
 
 INTENT = 1
 """A call is about to be made."""
@@ -66,6 +78,11 @@ def encode_frame(frame: Frame) -> bytes:
 
 def decode_frames(data: bytes) -> Iterator[Frame]:
     """Every frame that is whole."""
+    return (frame for _, _, frame in locate_frames(data))
+
+
+def locate_frames(data: bytes) -> Iterator[tuple[int, int, Frame]]:
+    """Every frame that is whole, with where it starts and where it ends."""
     offset = data.find(MAGIC)
     while offset >= 0:
         end = _end(data, offset)
@@ -74,7 +91,7 @@ def decode_frames(data: bytes) -> Iterator[Frame]:
             continue
         start = offset + _HEAD.size
         kind, key, call, attempt, request_hash = _BODY.unpack_from(data, start)
-        yield Frame(kind, key, call, attempt, request_hash, data[start + _BODY.size : end])
+        yield offset, end, Frame(kind, key, call, attempt, request_hash, data[start + _BODY.size : end])
         offset = data.find(MAGIC, end)
 
 

@@ -53,6 +53,7 @@ class Journal:
         reserve: Reserve,
         facts: Facts,
         number: int,
+        retry_doubts: bool = True,
     ) -> None:
         self._disk = disk
         self._folder = folder
@@ -62,6 +63,7 @@ class Journal:
         self._executor = executor
         self._reserve = reserve
         self._recorded = facts.responses
+        self._withheld = set() if retry_doubts else {(key, call) for key, call, _ in facts.doubts}
         self._number = number
         self._tally = facts.ever_in_doubt
         self._current = _File(self._create(), facts.keys())
@@ -112,6 +114,10 @@ class Journal:
             return None
         frame = self._recorded.get(key_of(seq, epoch, self._epochs), {}).get(call)
         return frame.payload if frame is not None and frame.request_hash == request_hash else None
+
+    def withheld(self, seq: int, epoch: int, call: int) -> bool:
+        """Whether the call may not be made: an earlier process has made it, and it may have been billed."""
+        return bool(self._withheld) and (key_of(seq, epoch, self._epochs), call) in self._withheld
 
     # the store -------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from msgspec import Struct
 from evalperf import clock
 from evalperf.errors import OutputError, RunLockedError
 
-__all__ = ["RunLock"]
+__all__ = ["RunLock", "holder_of"]
 
 
 class Holder(Struct, frozen=True):
@@ -65,6 +65,21 @@ class RunLock:
         holder = Holder(pid=os.getpid(), host=socket.gethostname(), started_at=clock.utc_stamp())
         os.ftruncate(fd, 0)
         os.pwrite(fd, msgspec.json.encode(holder) + b"\n", 0)
+
+
+def holder_of(path: Path) -> str | None:
+    """Who works on the run, None for nobody; changes nothing, and holds the lock for no longer than it takes to ask."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(fd)
+    finally:
+        os.close(fd)
+    return None
 
 
 def _holder(fd: int) -> str:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from evalperf.results.disk import BLOCK_BYTES, Disk, read_file, write_all, write_file
 
-__all__ = ["Entry", "Manifest", "file_sha256", "read_manifest"]
+__all__ = ["Entry", "Manifest", "file_sha256", "manifest_sha256", "read_manifest"]
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -70,11 +70,16 @@ class Manifest:
 
     def digest(self) -> str:
         """SHA-256 of the file as it is."""
-        data = read_file(self._disk, self._path) if self._disk.exists(self._path) else b""
-        return hashlib.sha256(data).hexdigest()
+        return manifest_sha256(self._disk, self._path)
 
     def _needs_rewrite(self) -> bool:
         return self.damaged_lines > 0 or not read_file(self._disk, self._path).endswith(b"\n")
+
+
+def manifest_sha256(disk: Disk, path: Path) -> str:
+    """What `_SUCCESS` names: the digest of the file, of no bytes where no part was ever sealed."""
+    data = read_file(disk, path) if disk.exists(path) else b""
+    return hashlib.sha256(data).hexdigest()
 
 
 def file_sha256(disk: Disk, path: Path) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from msgspec import Struct
@@ -122,17 +123,27 @@ def pack_keys(keys: Sequence[int]) -> bytes:
 
 def unpack_keys(packed: bytes) -> list[int]:
     """The inverse of `pack_keys`."""
-    keys = []
-    key = delta = shift = 0
-    for byte in packed:
-        if byte & 128:
-            delta |= (byte & 127) << shift
-            shift += 7
-        else:
-            key += delta | byte << shift
-            keys.append(key)
-            delta = shift = 0
+    first, start = _varint(packed, 0)
+    near = packed[start:]
+    if not near or max(near) < 128:  # neighbours, as most keys of a member are
+        return list(accumulate(near, initial=first)) if packed else []
+    keys = [first]
+    while start < len(packed):
+        delta, start = _varint(packed, start)
+        keys.append(keys[-1] + delta)
     return keys
+
+
+def _varint(packed: bytes, at: int) -> tuple[int, int]:
+    """The number that begins there, and where it ends."""
+    number = shift = 0
+    for byte in packed[at : at + 10]:
+        at += 1
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            break
+    return number, at
 
 
 def _deflate(rows: bytes, level: int) -> bytes:

@@ -20,10 +20,10 @@ class StoreOptions(Struct, frozen=True, kw_only=True):
     """Compression, 0 to 3."""
     queue_size: int = 1000
     """Results that may wait for the writer."""
+    retry_doubts: bool = True
+    """Whether calls that were on their way when a process died may be made again."""
     retry_failed: bool = False
     """Whether cases given up by earlier sessions are open again."""
-    verify: bool = False
-    """Whether recovery checks every row of sealed parts, and not only that the parts are complete."""
     flush_results: int = 256
     flush_s: float = 0.5
     """Results are written when that many wait, or when the first of them has waited that long."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from evalperf.errors import DamageError
-from evalperf.results.disk import Disk
+from evalperf.results.disk import Disk, read_file
 from evalperf.results.done import Bitmap
 from evalperf.results.facts import Facts, carry_over, read_facts
 from evalperf.results.layout import RunDirectory
@@ -31,6 +32,8 @@ class Recovered(Struct, frozen=True, kw_only=True):
     """Answers of open cases that were bought already."""
     in_doubt: int = 0
     """Calls of open cases that were on their way when a process died: they may be billed a second time."""
+    ever_in_doubt: int = 0
+    """The same over all sessions, those of cases that are done by now included."""
     damage: tuple[str, ...] = ()
     """What was not readable, one sentence each; its cases run again."""
 
@@ -61,19 +64,20 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
     if manifest.damaged_lines:
         damage.append(f"manifest.jsonl: {manifest.damaged_lines} damaged lines; the parts they named were checked anew")
     ok, failed = Bitmap(expected), Bitmap()
-    results = _Folder(disk, directory, directory.results, manifest, damage, verify=options.verify).read(ok)
-    failures = _Folder(disk, directory, directory.failures, manifest, damage, verify=options.verify).read(failed)
+    results = _Folder(disk, directory, directory.results, manifest, damage).read(ok)
+    failures = _Folder(disk, directory, directory.failures, manifest, damage).read(failed)
     done = ok if options.retry_failed else ok.union(failed)
-    facts, number = Facts(), 1
+    facts, number = Facts(_tally_at_end(disk, directory.success)), 1
     if options.journal:
         disk.make_folder(directory.journal)
-        facts, numbers = read_facts(disk, directory.journal, done.__contains__)
+        facts, numbers = read_facts(disk, directory.journal, done.__contains__, ever_in_doubt=facts.ever_in_doubt)
         number = carry_over(disk, directory.journal, facts, numbers)
     report = Recovered(
         done=len(done),
         failed=failed.count_beyond(ok),
         replayable=facts.replayable,
         in_doubt=facts.in_doubt,
+        ever_in_doubt=facts.ever_in_doubt,
         damage=tuple(damage),
     )
     return Recovery(
@@ -88,6 +92,16 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
     )
 
 
+def _tally_at_end(disk: Disk, success: Path) -> int:
+    """The calls ever in doubt of a run that has ended: its journals are gone. A damaged file is written anew."""
+    try:
+        found = msgspec.json.decode(read_file(disk, success), type=dict[str, int | str])
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        return 0
+    in_doubt = found.get("in_doubt", 0)
+    return in_doubt if isinstance(in_doubt, int) else 0
+
+
 def _remove_temporary(disk: Disk, folder: Path) -> None:
     for name in disk.names(folder):
         if name.endswith(".tmp"):
@@ -98,21 +112,13 @@ class _Folder:
     """The parts of results/ or failures/."""
 
     def __init__(
-        self,
-        disk: Disk,
-        directory: RunDirectory,
-        folder: Path,
-        manifest: Manifest,
-        damage: list[str],
-        *,
-        verify: bool,
+        self, disk: Disk, directory: RunDirectory, folder: Path, manifest: Manifest, damage: list[str]
     ) -> None:
         self._disk = disk
         self._folder = folder
         self._quarantine = directory.quarantine
         self._manifest = manifest
         self._damage = damage
-        self._verify = verify
 
     def read(self, keys: Bitmap) -> Active:
         """Adds the keys of all rows; the part to go on with."""
@@ -141,33 +147,37 @@ class _Folder:
                 )
 
     def _read_part(self, name: str, keys: Bitmap, *, sealed: bool) -> int:
-        """How many rows it has, after repair."""
+        """How many rows it has, after repair.
+
+        The digest of a sealed part is a quick way to know that all its rows are as they were: decompressing them takes
+        five times as long, and is only done where the digest differs.
+        """
         path = self._folder / name
         entry = self._manifest.entries.get(f"{self._folder.name}/{name}")
-        fd = self._disk.open_read(path)
-        try:
-            size = self._disk.size(fd)
-            bodies = self._verify or not sealed or entry is None or entry.size_bytes != size
-            found: list[Found] = []
-            gaps: list[Gap] = []
-            rows = 0
-            for piece in walk(lambda count, offset: self._disk.read(fd, count, offset), size, bodies=bodies):
-                if isinstance(piece, Gap):
-                    gaps.append(piece)
-                else:
-                    found.append(piece)
-                    rows += piece.header.rows
-                    keys.update(piece.header.keys())
-        finally:
-            self._disk.close(fd)
+        certain = sealed and entry is not None and (entry.size_bytes, entry.sha256) == file_sha256(self._disk, path)
+        found, gaps = self._walk(path, bodies=not certain)
+        rows = sum(piece.header.rows for piece in found)
+        for piece in found:
+            keys.update(piece.header.keys())
         if gaps:
             repair(self._disk, path, found, gaps, self._quarantine)
             self._tell(name, gaps)
         elif entry is not None and rows < entry.rows:
             self._damage.append(f"{self._folder.name}/{name}: {entry.rows - rows:,} results at its end are gone")
-        if sealed and (gaps or entry is None or entry.size_bytes != size):
+        elif entry is not None and not certain:
+            self._damage.append(f"{self._folder.name}/{name}: was changed since it was sealed; all its rows are whole")
+        if sealed and not certain:
             self._add_to_manifest(path, rows)
         return rows
+
+    def _walk(self, path: Path, *, bodies: bool) -> tuple[list[Found], list[Gap]]:
+        fd = self._disk.open_read(path)
+        try:
+            size = self._disk.size(fd)
+            pieces = list(walk(lambda count, offset: self._disk.read(fd, count, offset), size, bodies=bodies))
+        finally:
+            self._disk.close(fd)
+        return [p for p in pieces if isinstance(p, Found)], [p for p in pieces if isinstance(p, Gap)]
 
     def _tell(self, name: str, gaps: list[Gap]) -> None:
         for gap in gaps:

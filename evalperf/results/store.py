@@ -212,6 +212,7 @@ class Store:
             reserve=self._reserve,
             facts=recovery.facts,
             number=recovery.journal_number,
+            retry_doubts=options.retry_doubts,
         )
 
     async def _run(self, work: Callable[[], T]) -> T:

@@ -407,3 +407,23 @@ async def test_a_mapped_field_may_be_rare(tmp_path: Path) -> None:
     records = [*numbered(3000), {"id": "last", "input": "x", "note": "rare"}]
     cases = await cases_of(jsonl(tmp_path / "c.jsonl", *records), fields={"tags": "note"})
     assert cases[-1].tags == ("rare",)
+
+
+async def test_a_cell_that_is_never_closed_ends_the_file(tmp_path: Path) -> None:
+    """Whatever becomes of bad lines: nothing behind it can be trusted."""
+    path = tmp_path / "c.csv"
+    path.write_bytes(b'input,output\nx,y\n"' + b"z\n" * 200)
+    with pytest.raises(InputError, match="longer than the limit of 250 characters"):
+        await cases_of(path, max_line_bytes=1_000, on_bad_line="skip")
+
+
+async def test_a_file_of_line_feeds_holds_no_case(tmp_path: Path) -> None:
+    path = tmp_path / "c.jsonl"
+    path.write_bytes(b"\n" * 100_000)
+    assert await cases_of(path) == []
+
+
+async def test_an_array_of_nothing_holds_no_case(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_bytes(b" [ \n ] ")
+    assert await cases_of(path) == []

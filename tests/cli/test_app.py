@@ -15,7 +15,7 @@ from evalperf import __version__
 from evalperf.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("run", "report", "simulate", "tune-workers", "validate", "schema", "init")
+COMMANDS = ("run", "report", "simulate", "tune-workers", "validate", "doctor", "schema", "init")
 HEAVY = (
     "aiohttp",
     "jinja2",

@@ -279,7 +279,7 @@ def test_wrong_estimates_do_not_exceed_the_token_limit_for_long(factor: float) -
 
 
 def test_waits_of_less_than_half_a_millisecond_pass_on_the_loop_that_runs_use() -> None:
-    """5,000 requests a second, and replies meanwhile: for so short a time uvloop's handles do not know when they ring."""
+    """5,000 requests a second, and replies meanwhile: uvloop knows no due time of such handles."""
 
     async def work() -> None:
         gate = RateGate(limit(requests_per_s=5_000))

@@ -136,6 +136,13 @@ class SimulatedDisk:
     def allocate(self, path: Path, size: int) -> None:
         self.open_append(path)
 
+    def copy(self) -> SimulatedDisk:
+        """The same files on a disk of their own, all of them synced."""
+        copy = SimulatedDisk()
+        copy.files = {path: _File(bytes(file.current)) for path, file in self.files.items()}
+        copy._durable_names = dict(copy.files)
+        return copy
+
     def _change(self, change: _Change) -> None:
         change.apply(self.files)
         self._changes.append(change)

@@ -60,6 +60,26 @@ async def test_calls_without_an_end_are_in_doubt_and_counted_once(run: tuple[Run
             assert store.recovered.in_doubt == 3
 
 
+async def test_a_call_in_doubt_may_be_withheld(run: tuple[RunDirectory, RunInfo]) -> None:
+    """Only where that was chosen, only that call of that case, and not where its answer is there."""
+    async with open_store(*run, options(journal=True), ignore) as store:
+        assert store.journal is not None
+        await store.journal.intent(CallId(1, 1, 0, 1), HASH)
+        await store.journal.intent(CallId(2, 1, 0, 1), HASH)
+        store.journal.response(CallId(2, 1, 0, 1), HASH, b"answer")
+    async with open_store(*run, options(journal=True), ignore) as store:
+        assert store.journal is not None
+        assert not store.journal.withheld(1, 1, 0)
+    async with open_store(*run, options(journal=True, retry_doubts=False), ignore) as store:
+        assert store.journal is not None
+        assert [store.journal.withheld(seq, 1, call) for seq, call in ((1, 0), (1, 1), (2, 0), (3, 0))] == [
+            True,
+            False,
+            False,
+            False,
+        ]
+
+
 async def test_a_second_attempt_does_not_settle_the_first_ones_doubt(run: tuple[RunDirectory, RunInfo]) -> None:
     leave(run[0], Frame(INTENT, 3, 0, 1))
     async with open_store(*run, options(journal=True), ignore) as store:
@@ -96,6 +116,19 @@ async def test_success_tells_how_many_calls_were_ever_in_doubt(run: tuple[RunDir
     assert success is not None
     assert success["in_doubt"] == 3
     assert list(run[0].journal.iterdir()) == []
+
+
+async def test_a_finished_run_that_is_opened_again_keeps_that_count(run: tuple[RunDirectory, RunInfo]) -> None:
+    """Its journals are gone by then; killed right after its end, it is opened by the next resume."""
+    leave(run[0], Frame(INTENT, 0, 0, 1))
+    for session in range(3):
+        async with open_store(*run, options(journal=True), ignore) as store:
+            if not session:
+                await store.put(make_result(1))
+            await store.finish()
+        success = read_success(run[0])
+        assert success is not None
+        assert success["in_doubt"] == 1
 
 
 async def test_facts_of_finished_cases_are_forgotten(run: tuple[RunDirectory, RunInfo]) -> None:

@@ -14,6 +14,9 @@ import pytest
 
 from evalperf.results import CallId, RunDirectory, RunInfo, Store
 from evalperf.results.facts import read_facts
+from evalperf.results.manifest import read_manifest
+from evalperf.results.parts import part_number
+from evalperf.results.recovery import recover
 from evalperf.results.walk import Found, walk
 from tests.results.helpers import HASH, ignore, make_info, make_result, options
 from tests.results.simulated_disk import PowerCut, SimulatedDisk
@@ -54,7 +57,27 @@ class World:
         for seq, count in self.sent.items():
             known = doubts[seq - 1] + (seq - 1 in facts.responses)
             assert store.is_done(seq, 1) or known >= count, "I4: a call was made that nobody knows of"
-        assert len(facts.keys()) <= self.cases, "I8"
+        assert len(disk.names(DIRECTORY.journal)) <= 2, "I8: old journals are kept"
+        self._hold_parts_against(store, disk)
+        self._recover_again(store, disk)
+
+    def _hold_parts_against(self, store: Store, disk: SimulatedDisk) -> None:
+        keys = Counter(key for path in disk.files if path.parent == DIRECTORY.results for key in keys_in(disk, path))
+        assert all(count == 1 for count in keys.values()), "I2: a case is there twice"
+        assert {key for key in range(self.cases) if store.is_done(key + 1, 1)} == set(keys), (
+            "I7: done is not what is there"
+        )
+        for name, entry in read_manifest(disk, DIRECTORY.manifest)[0].items():
+            content = bytes(disk.files[DIRECTORY.path / name].current)
+            assert hashlib.sha256(content).hexdigest() == entry.sha256, "I6: a sealed part has changed"
+
+    def _recover_again(self, store: Store, disk: SimulatedDisk) -> None:
+        copy = disk.copy()
+        again = recover(copy, DIRECTORY, self.cases, options(journal=True)).report
+        assert again == msgspec.structs.replace(store.recovered, damage=()), "I9: recovering twice is not as once"
+        kept = {path: bytes(file.current) for path, file in disk.files.items() if path.parent != DIRECTORY.journal}
+        found = {path: bytes(file.current) for path, file in copy.files.items() if path.parent != DIRECTORY.journal}
+        assert found == kept, "I9: a second recovery changes files"
 
 
 async def live(disk: SimulatedDisk, chance: random.Random, world: World, info: RunInfo) -> None:
@@ -114,6 +137,15 @@ async def _gone(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def keys_in(disk: SimulatedDisk, part: Path) -> list[int]:
+    """The keys of every whole member; none for a file that is no part."""
+    if part_number(part.name) is None:
+        return []
+    data = bytes(disk.files[part].current)
+    pieces = walk(lambda size, offset: data[offset : offset + size], len(data), bodies=True)
+    return [key for piece in pieces if isinstance(piece, Found) for key in piece.header.keys()]  # noqa: SIM118 - no dict
 
 
 def rows_on(disk: SimulatedDisk) -> Counter[int]:

@@ -91,14 +91,27 @@ async def test_a_sealed_part_with_a_damaged_header_is_repaired_and_its_entry_ren
     assert await recovered(run) == Recovered(done=20)
 
 
-async def test_damaged_rows_behind_a_sound_header_are_found_when_asked(run: tuple[RunDirectory, RunInfo]) -> None:
+async def test_damaged_rows_behind_a_sound_header_are_found_by_the_digest(run: tuple[RunDirectory, RunInfo]) -> None:
     part = await three_members(run, finish=True)
     data = bytearray(part.read_bytes())
     data[member_starts(part)[2] - 20] ^= 255
     part.write_bytes(data)
-    assert (await recovered(run)).done == 30
-    found = await recovered(run, verify=True)
+    found = await recovered(run)
     assert (found.done, len(found.damage)) == (20, 1)
+    assert await recovered(run) == Recovered(done=20)
+
+
+async def test_a_sealed_part_that_was_changed_and_is_whole_is_told_and_named_anew(
+    run: tuple[RunDirectory, RunInfo],
+) -> None:
+    part = await three_members(run, finish=True)
+    data = part.read_bytes()
+    second, third = member_starts(part)[1:]
+    part.write_bytes(data[:second] + data[third:] + data[second:third])
+    found = await recovered(run)
+    assert found.done == 30
+    assert "was changed since it was sealed" in found.damage[0]
+    assert await recovered(run) == Recovered(done=30)
 
 
 async def test_a_sealed_part_cut_between_two_members_is_noticed(run: tuple[RunDirectory, RunInfo]) -> None:
