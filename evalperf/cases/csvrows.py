@@ -33,8 +33,8 @@ def iter_rows(source: Source, path: Path, max_line_bytes: int) -> Iterator[tuple
 
     Every cell is a text, but one that begins with `[` or `{` and is JSON is taken as that (choices, tags, metadata). An
     empty one is no value where its column plays a part (id, input, target, …), and else an empty text.
-    A quote in the wrong place or a wrong number of cells makes a row bad. Raises InputError for a broken header, and for
-    a cell of more than a quarter of `max_line_bytes`: a quote was not closed, and what follows are no rows.
+    A quote in the wrong place or a wrong number of cells makes a row bad. Raises InputError for a broken header, and
+    for a cell of more than a quarter of `max_line_bytes`: a quote was not closed, and what follows are no rows.
     """
     # the module's own limit of 128 KiB would refuse long prompts; it takes 4 bytes of memory for each of a cell's
     csv.field_size_limit(max_line_bytes // 4)

@@ -54,14 +54,18 @@ def _gunzip(read: Callable[[], bytes]) -> Iterator[bytes]:
         raw = member.unused_data if member.eof else member.unconsumed_tail
         member = None if member.eof else member
         taken, given = taken + before - len(raw), given + len(piece)
-        if given > _BOMB_BYTES and given > _BOMB_RATIO * taken:
-            raise DamagedStreamError(f"grows more than {_BOMB_RATIO}-fold when unpacked, as an attack would")
+        _refuse_bomb(taken, given)
         if piece:
             yield piece
     while member is not None and (piece := member.decompress(b"", CHUNK_BYTES)):
         yield piece
     if member is not None or not members:
         raise DamagedStreamError("the gzip data are cut off" if members else "is empty: no gzip data")
+
+
+def _refuse_bomb(taken: int, given: int) -> None:
+    if given > _BOMB_BYTES and given > _BOMB_RATIO * taken:
+        raise DamagedStreamError(f"grows more than {_BOMB_RATIO}-fold when unpacked, as an attack would")
 
 
 def _member_start(raw: bytes, *, first: bool) -> bytes:
@@ -79,7 +83,7 @@ def _unzstd(read: Callable[[], bytes]) -> Iterator[bytes]:
     except ImportError as error:
         raise ConfigError("reading .zst needs zstandard", hint='pip install "evalperf[zstd]"') from error
     frame: Any = None
-    frames = 0
+    frames = taken = given = 0
     for chunk in iter(read, b""):
         for start in range(0, len(chunk), _ZSTD_STEP_BYTES):
             step = chunk[start : start + _ZSTD_STEP_BYTES]
@@ -90,7 +94,9 @@ def _unzstd(read: Callable[[], bytes]) -> Iterator[bytes]:
                     piece = frame.decompress(step)
                 except zstandard.ZstdError as error:
                     raise DamagedStreamError(f"damaged zstd data ({error})") from error
-                step = frame.unused_data if frame.eof else b""
+                rest = frame.unused_data if frame.eof else b""
+                taken, given, step = taken + len(step) - len(rest), given + len(piece), rest
+                _refuse_bomb(taken, given)
                 frame = None if frame.eof else frame
                 if piece:
                     yield piece

@@ -21,7 +21,8 @@ class EventTooLongError(ValueError):
 class EventParser:
     """Follows the WHATWG rules for `event` and `data`: LF, CR LF or CR, comments, several data lines, a BOM.
 
-    `id` and `retry` are read over: a chat answer can't be taken up again. No line and no event may be longer than
+    `id` and `retry` are read over: a chat answer can't be taken up again. So are events of no data, which some gateways
+    send to keep a connection open. No line and no event may be longer than
     `max_event_bytes`.
     """
 
@@ -68,4 +69,4 @@ class EventParser:
     def _dispatch(self) -> ServerEvent | None:
         name, data = self._name or "message", self._data
         self._name, self._data, self._data_bytes = "", [], 0
-        return ServerEvent(name, b"\n".join(data)) if data else None
+        return ServerEvent(name, b"\n".join(data)) if any(data) else None

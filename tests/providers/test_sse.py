@@ -39,6 +39,7 @@ def test_a_name_counts_for_its_own_event_only() -> None:
 
 def test_an_event_without_data_is_none() -> None:
     assert parse(b"event: ping\n\ndata: x\n\n") == [("message", b"x")]
+    assert parse(b"data:\n\ndata: x\n\n") == [("message", b"x")]
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_line() -> None:

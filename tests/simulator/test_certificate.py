@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,8 @@ async def _handshake(folder, host: str, connect_to: str) -> dict:
         _, writer = await asyncio.open_connection(host, port, ssl=client, server_hostname=connect_to)
         found = writer.get_extra_info("peercert")
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
         return found
 
 

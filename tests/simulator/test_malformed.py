@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,6 +30,8 @@ async def _asked(form: str, *, stream: bool = False, pause_s: float = 0.001) -> 
         writer.write(head.encode() + body)
         yield reader
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def _message(reader: asyncio.StreamReader) -> tuple[dict[str, str], bytes, bytes]:

@@ -103,6 +103,7 @@ class TestHTTP:
             async with session.post(f"{url}/messages", json=body) as anthropic:
                 assert anthropic.status == 529
             first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
 
     async def test_a_body_too_large_is_413_in_the_protocol_s_form(self, http):
         async with http.post("v1/chat/completions", data=io.BytesIO(b" " * 33 * 1024 * 1024)) as reply:

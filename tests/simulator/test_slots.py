@@ -94,3 +94,22 @@ def test_a_slot_given_to_one_who_is_just_leaving_goes_on_to_the_next():
         assert leaving.cancelled()
 
     run_virtual(work())
+
+
+def test_who_arrives_when_there_are_more_slots_does_not_overtake_those_who_wait():
+    """The newcomer's timer is older than the schedule's, so it runs first at the same moment."""
+
+    async def work():
+        slots, order = Slots([(0.0, 1), (5.0, 2)], queue_size=10), []
+
+        async def request(name: str, begin_s: float) -> None:
+            await asyncio.sleep(begin_s)
+            await slots.enter()
+            order.append(name)
+            await asyncio.sleep(10.0)
+            slots.leave()
+
+        await asyncio.gather(request("newcomer", 5.0), request("first", 0.0), request("waiting", 0.0))
+        return order
+
+    assert run_virtual(work()) == ["first", "waiting", "newcomer"]
