@@ -34,8 +34,8 @@ __all__ = ["CallCounts", "Endpoint", "Seat"]
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_PAUSE_S = 1.0
-"""After a 429 that does not say how long to wait."""
+LEAST_PAUSE_S = 1.0
+"""After a 429 that asks for less, or for nothing: in the 20 ms of a `retry-after-ms` there is room for one request."""
 HINT_SPREAD = 0.1
 """A server's own wish is stretched by up to this share, so that those it sent away do not come back as one."""
 
@@ -171,7 +171,7 @@ class Endpoint:
         self.control.refused(now_s, seat.sending, allowed_per_s=self.gate.stated_per_s)
         if self.control.scattered:
             return
-        wish_s = DEFAULT_PAUSE_S if error.retry_after_s is None else error.retry_after_s
+        wish_s = max(LEAST_PAUSE_S, error.retry_after_s or 0.0)
         pause_s = min(self._longest_pause_s, wish_s) * (1 + HINT_SPREAD * self._random.random())
         self.gate.refused(now_s + pause_s)
 

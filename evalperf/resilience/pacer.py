@@ -72,8 +72,11 @@ class Pacer:
 
     def accepted(self, now_s: float, sent: Sent) -> None:
         """A request was answered."""
+        was_found = self._scatter.found
         if self._scatter.accepted(sent, now_s, self.rate_per_s):
             self.rate_per_s = None
+        elif was_found:
+            self._take_back(now_s)
 
     def refused(self, now_s: float, latency_s: float, sent: Sent, *, allowed_per_s: float | None = None) -> bool:
         """A 429; True if the pace was cut for it: once for all refusals of the same moment.
@@ -83,10 +86,14 @@ class Pacer:
         """
         self._refused.append(now_s)
         _forget(self._refused, now_s - SPAN_S)
+        was_found = self._scatter.found
         if self._scatter.refused(sent, now_s, self.rate_per_s, after_cut=sent.at_s >= self._cut_s):
             self.rate_per_s = None
             return False
-        if self._scatter.found or now_s - self._cut_s < max(MIN_GAP_S, latency_s):
+        if was_found:
+            self._take_back(now_s)
+            return False
+        if now_s - self._cut_s < max(MIN_GAP_S, latency_s):
             return False
         self._cut_s = self._stepped_s = now_s
         self._waited = 0
@@ -115,6 +122,12 @@ class Pacer:
         """Requests in flight that the pace needs, by Little's law with half as much again; None without a pace."""
         return None if self.rate_per_s is None else math.ceil(1.5 * self.rate_per_s * latency_s) + 2
 
+    def _take_back(self, now_s: float) -> None:
+        """Where the pace has turned out to matter after all, it is what it was before it was lifted."""
+        if not self._scatter.found:
+            self.rate_per_s = self._scatter.lifted_per_s
+            self._cut_s = self._stepped_s = now_s
+
     def _cut(self, now_s: float, allowed_per_s: float | None) -> None:
         rate_per_s = self.rate_per_s
         accepted_per_s = self._accepted_per_s(now_s)
@@ -127,6 +140,7 @@ class Pacer:
             else:  # it was kept: what was wrong is the spacing, which is strict from now on
                 self._refused_rate_per_s = self.rate_per_s = allowed_per_s
             return
+        self._scatter.cut()
         known_per_s = self._refused_rate_per_s
         same = abs(rate_per_s / known_per_s - 1) <= SAME_RATE
         self._patience = min(MOST_PATIENT, 2 * self._patience + 1) if same else 0

@@ -61,7 +61,18 @@ class Scatter:
     helping anybody. A finding that does not pay is taken back, and the next needs twice the evidence.
     """
 
-    __slots__ = ("_accepted", "_calm_refused", "_calm_sent", "_first_per_s", "_needed", "_number", "_trial", "_volley")
+    __slots__ = (
+        "_accepted",
+        "_calm_refused",
+        "_calm_sent",
+        "_first_per_s",
+        "_needed",
+        "_number",
+        "_settled",
+        "_trial",
+        "_volley",
+        "lifted_per_s",
+    )
 
     def __init__(self) -> None:
         self._number = 0
@@ -71,6 +82,9 @@ class Scatter:
         self._volley: Sent | None = None  # the first refused request of one
         self._accepted = 0  # of the same volley, after it
         self._trial: _Trial | None = None
+        self._settled = False
+        self.lifted_per_s: float | None = None
+        """The pace that was lifted for the last finding."""
 
     @property
     def found(self) -> bool:
@@ -80,7 +94,17 @@ class Scatter:
     def begin(self, first_per_s: float) -> None:
         """The pace is lowered for the first time; so many requests a second were sent until now."""
         self._first_per_s = first_per_s
+        self._settled = False
         self._calm_sent = self._calm_refused = 0
+
+    def cut(self) -> None:
+        """The pace is lowered once more: from now on refusals tell something.
+
+        The first pace still has in it what the server has let pass as a burst.
+        """
+        if not self._settled:
+            self._settled = True
+            self._calm_sent = self._calm_refused = 0
 
     def sent(self, now_s: float) -> Sent:
         """A request has left."""
@@ -110,7 +134,7 @@ class Scatter:
             return False
         if self._volley is None or sent.at_s - self._volley.at_s > VOLLEY_S:
             self._volley, self._accepted = sent, 0
-        if rate_per_s is None or self._first_per_s is None or not after_cut:
+        if rate_per_s is None or self._first_per_s is None or not after_cut or not self._settled:
             return False
         if rate_per_s > CALM_SHARE * self._first_per_s:
             return False
@@ -120,6 +144,7 @@ class Scatter:
 
     def _find(self, pace_per_s: float) -> bool:
         self._trial = _Trial(self._number, pace_per_s)
+        self.lifted_per_s = pace_per_s
         self._volley = None
         self._calm_sent = self._calm_refused = 0
         return True

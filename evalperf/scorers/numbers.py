@@ -109,16 +109,20 @@ def _plain_last(text: str) -> Number | None:
     What else may belong to a number, a sign, a fraction, an exponent, a percent sign, is left for a closer look, which
     takes five times as long.
     """
-    words = text[-_NEAR_END:].split(" ")
-    whole = 0 if len(text) <= _NEAR_END else 1  # the first word may be cut
-    for at in range(len(words) - 1, whole - 1, -1):
-        word = words[at]
-        if word.isalpha() or _DIGIT.search(word) is None:
-            continue
-        belongs_on = at + 1 < len(words) and words[at + 1][:1] in _AFTER_NUMBER
-        belongs_before = at > 0 and words[at - 1][-1:] in _CURRENCIES
-        return None if belongs_on or belongs_before else _read_word(word)
-    return None
+    tail = text[-_NEAR_END:]
+    digit = _DIGIT.search(tail[::-1])
+    if digit is None:
+        return None
+    last = len(tail) - 1 - digit.start()
+    start = tail.rfind(" ", 0, last) + 1
+    if start == 0 and len(text) > _NEAR_END:
+        return None  # the word may be cut
+    end = tail.find(" ", last)
+    if end >= 0 and tail[end + 1 : end + 2] in _AFTER_NUMBER:
+        return None
+    if start > 1 and tail[start - 2] in _CURRENCIES:
+        return None
+    return _read_word(tail[start:end] if end >= 0 else tail[start:])
 
 
 def _read_word(word: str) -> Number | None:

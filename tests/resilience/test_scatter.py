@@ -19,6 +19,7 @@ def found() -> Scatter:
     """By refusals at a tenth of the first rate."""
     scatter = Scatter()
     scatter.begin(100.0)
+    scatter.cut()
     assert [refuse(scatter, 1.0 + number) for number in range(LEAST_REFUSED)] == [False, False, True]
     return scatter
 
@@ -57,6 +58,7 @@ def test_rare_refusals_at_a_fraction_of_the_pace_are_probes_that_went_too_far() 
     """One in a hundred is what looking for the limit costs."""
     scatter = Scatter()
     scatter.begin(100.0)
+    scatter.cut()
     findings = []
     for number in range(1, 1001):
         sent = scatter.sent(number / 50)
@@ -65,9 +67,17 @@ def test_rare_refusals_at_a_fraction_of_the_pace_are_probes_that_went_too_far() 
     assert not any(findings)
 
 
+def test_refusals_at_the_first_pace_say_nothing() -> None:
+    """It was measured while the server let a burst pass, and may be far too fast."""
+    scatter = Scatter()
+    scatter.begin(100.0)
+    assert not any(refuse(scatter, 1.0 + number) for number in range(20))
+
+
 def test_what_was_sent_before_the_cut_is_no_evidence() -> None:
     scatter = Scatter()
     scatter.begin(100.0)
+    scatter.cut()
     assert not any(refuse(scatter, 1.0, after_cut=False) for _ in range(20))
 
 

@@ -99,6 +99,8 @@ def test_options_change_the_profile():
             _ask(url, "What is 6 × 8?", key="k")
         with pytest.raises(urllib.error.HTTPError) as unknown:
             _ask(url, "What is 6 × 8?", key="wrong")
+    refused.value.close()
+    unknown.value.close()
     assert refused.value.code == 429
     assert refused.value.headers["x-ratelimit-limit-requests"] == "-1"
     assert unknown.value.code == 401
