@@ -14,7 +14,8 @@ from evalperf.errors import ConfigError, EvalperfError
 
 if TYPE_CHECKING:
     from evalperf.config.load import LoadedConfig
-    from evalperf.config.model import CasesConfig
+    from evalperf.config.model import AnswerProvider, CasesConfig
+    from evalperf.pipeline.asking import AskedModels
     from evalperf.records import Case
 
 __all__ = ["validate"]
@@ -53,12 +54,15 @@ def validate(ctx: typer.Context, config: Config, *, set_: Settings = None) -> No
 
 async def _check_all(loaded: LoadedConfig) -> list[EvalperfError]:
     """Says what holds, and returns what does not."""
+    from evalperf.pipeline.asking import AskedModels
+
     problems: list[EvalperfError] = []
     write(f"✔ configuration {loaded.path}")
 
-    async def passes(check: Callable[[], Awaitable[str]]) -> bool:
+    async def passes(check: Callable[[], Awaitable[str | None]]) -> bool:
         try:
-            write(f"✔ {await check()}")
+            if (holds := await check()) is not None:
+                write(f"✔ {holds}")
         except EvalperfError as error:
             problems.append(error)
             return False
@@ -68,7 +72,10 @@ async def _check_all(loaded: LoadedConfig) -> list[EvalperfError]:
     if await passes(lambda: _read_cases(loaded, cases)):
         await passes(lambda: _try_prompt(loaded, cases))
         _warn_of_targets(loaded, cases)
-    await passes(lambda: _open_scorers(loaded))
+    models = AskedModels()
+    await passes(lambda: _open_scorers(loaded, models))
+    await passes(lambda: _open_models(loaded, models))
+    await passes(lambda: _open_embedders(loaded, models))
     await passes(lambda: _open_provider(loaded))
     await passes(lambda: _check_gates(loaded))
     await passes(lambda: _check_output(loaded))
@@ -120,22 +127,47 @@ def _warn_of_targets(loaded: LoadedConfig, cases: list[Case]) -> None:
         typer.echo(f"warning: {warning}", err=True)
 
 
-async def _open_scorers(loaded: LoadedConfig) -> str:
+async def _open_scorers(loaded: LoadedConfig, models: AskedModels) -> str:
+    """Notes in `models` what the scorers would ask."""
     from evalperf.scorers import open_scorers
 
-    async with open_scorers(loaded.config.scorers, loaded.base_dir) as scorers:
+    async with open_scorers(loaded.config.scorers, loaded.base_dir, models) as scorers:
         names = ", ".join(scorer.name for scorer in scorers)
     return f"scorers: {names}" if names else "scorers: none, answers are only collected"
 
 
+async def _open_models(loaded: LoadedConfig, models: AskedModels) -> str | None:
+    """Judges, and the model that answers where the first one can't."""
+    fallback = loaded.config.fallback
+    sections = [model.section for model in models.models] + ([] if fallback is None else [fallback])
+    opened = [await _opened(section, loaded) for section in sections]
+    return f"other models: {'; '.join(dict.fromkeys(opened))}" if opened else None
+
+
+async def _open_embedders(loaded: LoadedConfig, models: AskedModels) -> str | None:
+    from evalperf.providers.embedding import open_embedder
+
+    config = loaded.config
+    users = (config.precedents, config.cache.semantic)
+    sections = [*(one.section for one in models.embedders), *(user.embedder for user in users if user is not None)]
+    for section in sections:
+        async with open_embedder(section, loaded.base_dir, connections=1):
+            pass
+    return f"embedders: {', '.join(dict.fromkeys(section.type for section in sections))}" if sections else None
+
+
 async def _open_provider(loaded: LoadedConfig) -> str:
+    return f"provider: {await _opened(loaded.config.provider, loaded)}"
+
+
+async def _opened(section: AnswerProvider, loaded: LoadedConfig) -> str:
+    """Type and model of a section that can be opened."""
     from evalperf.providers import open_providers
 
-    provider = loaded.config.provider
-    if provider.type != "simulator":
-        async with open_providers(provider, loaded.base_dir, connections=1):
+    if section.type != "simulator":
+        async with open_providers(section, loaded.base_dir, connections=1):
             pass
-    return f"provider: {provider.type}" + (f", model {provider.model}" if provider.model else "")
+    return section.type + (f", model {section.model}" if section.model else "")
 
 
 async def _check_gates(loaded: LoadedConfig) -> str:

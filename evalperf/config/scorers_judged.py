@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +12,7 @@ from evalperf.config.rubrics import (
     CriteriaRubric,
     Criterion,
     PairwiseRubric,
+    ReferenceRubric,
     RubricConfig,
     Scale,
     check_parts,
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 Votes = Annotated[int, Field(ge=1, le=99)]
+_SHOWS_TARGET: Final = re.compile(r"\{\{\s*target\s*\}\}")
 MAX_CALLS = 255
 """Most calls to one model for one score: so many numbers there are for them."""
 
@@ -98,6 +101,11 @@ class AskingOptions(ScorerOptions):
     """Passes at this value or above; without it a judge by `pass_fail` or `correctness` passes at 1, and there is no
     verdict elsewhere."""
 
+    @property
+    def needs_target(self) -> bool:
+        """Whether a template of the user's shows the target; ours does without where there is none."""
+        return self.template is not None and _SHOWS_TARGET.search(self.template) is not None
+
     @model_validator(mode="after")
     def _can_be_constrained(self) -> AskingOptions:
         if self.constrain:
@@ -121,6 +129,13 @@ class JudgeOptions(AskingOptions):
     """Asked where the first one is not sure."""
     calibration: Calibration | None = None
     """Holds the scores against labels of people: agreement, bias, and a mean that is corrected for it."""
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether the rubric compares with the target, or a template shows it."""
+        if isinstance(self.rubric, PairwiseRubric):
+            return self.rubric.against == "target" or super().needs_target
+        return isinstance(self.rubric, ReferenceRubric) or super().needs_target
 
     @model_validator(mode="after")
     def _fitting(self) -> JudgeOptions:

@@ -70,7 +70,10 @@ def _requests(part: Any) -> Iterator[Range]:
     """Calls for one answer, of a scorer and of those inside it."""
     if isinstance(part, JudgeOptions):
         orders = 2 if isinstance(part.rubric, PairwiseRubric) and part.rubric.both_orders else 1
-        yield _asked(part.votes * orders, part.repairs)
+        asked = _asked(part.votes * orders, part.repairs)
+        first = getattr(part, "first", None)
+        yield asked if first is None else Range(0.0, None, asked.high)  # where the first is sure, nobody is asked
+        yield from _requests(first)
         if part.larger is not None:
             most = part.larger.votes * orders * (part.repairs + 1)
             yield Range(0.0, None, float(most))

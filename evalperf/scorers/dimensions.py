@@ -66,6 +66,7 @@ class _DimensionsScorer:
             threads=resources.threads,
             limit_s=config.time_limit_s,
         )
+        self._needs_target = config.needs_target
         self._extraction = ResponseExtraction(config, resources.threads)
 
     async def score(self, case: Case, response: Response) -> Score:
@@ -73,7 +74,7 @@ class _DimensionsScorer:
         return await self._extraction.score(case, response, self._viewed)
 
     async def _viewed(self, case: Case, response: Response) -> Score:
-        if self._prompt.needs_target and not targets_of(case, response):
+        if self._needs_target and not targets_of(case, response):
             return NO_TARGET
         try:
             material = material_of(case, response, self._prompt.fields)

@@ -47,6 +47,7 @@ class _JudgeScorer:
             self._uncertain = config.larger.uncertain
         self._first = None if config.first is None else resources.build(config.first)
         self._sure = {"passed": {True}, "failed": {False}, "both": {True, False}}[config.first_decides]
+        self._needs_target = config.needs_target
         self._extraction = ResponseExtraction(config, resources.threads)
         self._labels = None
         if config.calibration is not None:
@@ -83,7 +84,7 @@ class _JudgeScorer:
         return None if config.combine == "mean" else self._rubric.pass_at
 
     async def _judged(self, case: Case, response: Response) -> Score:
-        if not targets_of(case, response) and (self._rubric.needs_target or self._prompt.needs_target):
+        if self._needs_target and not targets_of(case, response):
             return NO_TARGET
         try:
             materials = self._materials(case, response)

@@ -71,8 +71,6 @@ class JudgePrompt:
             missing = [name for name in answers if name not in self._without_target.names]
             if missing:
                 raise ConfigError(f"template: it lacks {{{{ {missing[0]} }}}}: the judge would not see the answer")
-        self.needs_target = "target" in self._without_target.names
-        """Whether a case without a target can't be shown."""
         longest = self._with_target if self._with_target is not None else self._without_target
         self.fields = longest.names - set(_INSTRUCTIONS)
         """What of a case the messages show."""

@@ -156,7 +156,6 @@ class Rubric(Struct, frozen=True, kw_only=True):
     """Weights of the criteria, each of which has its own verdict; empty where there is one verdict."""
     pass_at: float | None = None
     """Passes at this value, where the configuration has no threshold."""
-    needs_target: bool = False
     human: Mapping[str, float] = {}
     """Further words of people for verdicts."""
 
@@ -210,11 +209,11 @@ def _pass_fail(config: PassFailRubric) -> Rubric:
 def _reference(config: ReferenceRubric) -> Rubric:
     more = "" if config.criterion is None else f"\n{config.criterion}"
     if config.compare == "facts":
-        return Rubric(text=_FACTS_TEXT + more, scale=Labels(FACTS), needs_target=True)
+        return Rubric(text=_FACTS_TEXT + more, scale=Labels(FACTS))
     values = {"correct": 1.0, "partial": 0.5, "incorrect": 0.0}
     if not config.partial:
         del values["partial"]
-    return Rubric(text=_CORRECT_TEXT + more, scale=Labels(values), pass_at=1.0, needs_target=True)
+    return Rubric(text=_CORRECT_TEXT + more, scale=Labels(values), pass_at=1.0)
 
 
 def _pairwise(config: PairwiseRubric) -> Rubric:
@@ -223,9 +222,7 @@ def _pairwise(config: PairwiseRubric) -> Rubric:
         "The order in which they stand here is by chance and says nothing; neither does their length."
     )
     values = {FIRST: 1.0, SECOND: 0.0, TIE: 0.5} if config.ties else {FIRST: 1.0, SECOND: 0.0}
-    return Rubric(
-        text=text, scale=Labels(values), needs_target=config.against == "target", human={"answer": 1.0, "other": 0.0}
-    )
+    return Rubric(text=text, scale=Labels(values), human={"answer": 1.0, "other": 0.0})
 
 
 def _criteria(config: CriteriaRubric) -> Rubric:

@@ -81,3 +81,34 @@ def test_a_setting_may_be_changed_first(tmp_path: Path) -> None:
     result = validated(tmp_path, "--set", "cases.path=nowhere.jsonl")
     assert result.exit_code == 2
     assert "nowhere.jsonl" in result.stderr
+
+
+JUDGE = {"type": "judge", "rubric": {"type": "grade", "criterion": "Is it clear?", "scale": [1, 5]}}
+
+
+def test_models_of_scorers_and_the_fallback_are_opened(tmp_path: Path) -> None:
+    asked = {"type": "simulator", "model": "judge"}
+    (tmp_path / "vectors.py").write_text("def of(texts):\n    return [[1.0] for _ in texts]\n")
+    other = {"type": "openai", "model": "other", "endpoints": [{"url": "http://127.0.0.1:9/v1"}]}
+    scorers = [
+        {**JUDGE, "provider": asked},
+        {"type": "semantic", "embedder": {"type": "function", "call": "vectors:of"}},
+    ]
+    result = validated(tmp_path, scorers=scorers, fallback=other)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "✔ scorers: judge, semantic\n" in result.stdout
+    assert "✔ other models: simulator, model judge; openai, model other\n" in result.stdout
+    assert "✔ embedders: function\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [
+        {**JUDGE, "provider": {"type": "function", "call": "no_such_module:f"}},
+        {"type": "semantic", "embedder": {"type": "function", "call": "no_such_module:f"}},
+    ],
+)
+def test_a_fault_of_what_a_scorer_asks(tmp_path: Path, scorer: dict[str, Any]) -> None:
+    result = validated(tmp_path, scorers=[scorer])
+    assert result.exit_code == 2
+    assert "no_such_module:f" in result.stderr

@@ -195,6 +195,7 @@ PAIR = {"type": "pairwise"}
         ({"type": "judge", "rubric": RUBRIC, "repairs": 0}, Range(1, 1, 1)),
         ({"type": "judge", "rubric": RUBRIC, "votes": 3}, Range(3, 3, 6)),
         ({"type": "judge", "rubric": PAIR, "repairs": 0}, Range(2, 2, 2)),
+        ({"type": "judge", "rubric": RUBRIC, "first": "exact"}, Range(0, None, 2)),
         (
             {"type": "judge", "rubric": RUBRIC, "repairs": 0, "larger": {"provider": provider(), "uncertain": [0, 1]}},
             Range(1, None, 2),

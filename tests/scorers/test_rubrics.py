@@ -69,9 +69,9 @@ def test_without_normalising_the_number_stays() -> None:
     assert value_of(rubric(type="grade", criterion="x", scale=[1, 10], normalize=False).scale, 7) == 7.0
 
 
-def test_a_reference_rubric_needs_a_target_and_passes_at_one() -> None:
+def test_a_reference_rubric_passes_at_one() -> None:
     found = rubric(type="reference", partial=True)
-    assert (found.needs_target, found.pass_at) == (True, 1.0)
+    assert found.pass_at == 1.0
     assert [value_of(found.scale, said) for said in ("correct", "partial", "incorrect")] == [1.0, 0.5, 0.0]
 
 

@@ -9,6 +9,11 @@ from evalperf.scorers import without_targets
 from tests.scorers.samples import ADAPTER, make_case
 
 CODE = {"type": "code", "allow_code": True}
+ASKED = {"provider": {"type": "simulator", "model": "judge"}}
+PAIRWISE = {"type": "pairwise", "criterion": "Which is clearer?"}
+GRADE = {"type": "grade", "criterion": "Is it clear?", "scale": [1, 5]}
+DIMENSIONS = {"type": "dimensions", "dimensions": [{"name": "clarity", "description": "It is clear."}], **ASKED}
+SHOWN = "{{ input }} {{ answer }} {{target}}"
 
 
 def config(*scorers, **provider) -> RunConfig:
@@ -31,6 +36,11 @@ def config(*scorers, **provider) -> RunConfig:
         {"type": "regex", "pattern": "(a)", "group": 1},
         {"type": "all", "scorers": ["json_valid", "exact"]},
         {"type": "not", "scorer": "includes"},
+        {"type": "judge", "rubric": {"type": "reference"}, **ASKED},
+        {"type": "judge", "rubric": PAIRWISE, **ASKED},
+        {"type": "judge", "rubric": GRADE, "template": SHOWN, **ASKED},
+        {**DIMENSIONS, "template": SHOWN},
+        {"type": "semantic", "embedder": {"type": "function", "call": "a:b"}},
     ],
 )
 def test_these_need_a_target(scorer):
@@ -50,6 +60,9 @@ def test_these_need_a_target(scorer):
         {**CODE, "program": "{{ answer }}\n{{ metadata.test }}"},
         {"type": "function", "call": "a:b"},
         {"type": "any", "scorers": ["json_valid", "xml_valid"]},
+        {"type": "judge", "rubric": GRADE, **ASKED},
+        {"type": "judge", "rubric": {**PAIRWISE, "against": "metadata.other"}, **ASKED},
+        DIMENSIONS,
     ],
 )
 def test_these_need_none(scorer):
