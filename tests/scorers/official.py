@@ -21,6 +21,7 @@ BEGIN, END = "<!-- official numbers: begin -->", "<!-- official numbers: end -->
 QUICK: tuple[Callable[[], AsyncIterator[Row]], ...] = (
     rows.gsm8k, rows.bbh, rows.mmlu_pro, rows.triviaqa, rows.xsum, rows.rouge155, rows.sacrebleu_cases,
     rows.levenshtein, rows.ifeval, rows.json_schema, rows.json_parsing, rows.other_tools, rows.needle, rows.humaneval,
+    rows.llmbar,
 )  # fmt: skip
 SLOW: tuple[Callable[[], AsyncIterator[Row]], ...] = (rows.humaneval_samples,)
 SLOW_DATA = "HumanEval, CodeGen-16B, 3,280"

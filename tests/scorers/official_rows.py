@@ -12,7 +12,9 @@ from evalperf.records import Case, Score
 from evalperf.scorers import NO_ANSWER
 from evalperf.stats.corpus import CorpusCounts
 from evalperf.stats.passk import PassCounts
+from tests.scorers import official_judged
 from tests.scorers.official_numbers import (
+    ROOT,
     Row,
     added,
     joined,
@@ -259,6 +261,18 @@ def problems(name: str = "cases") -> dict[str, Case]:
     """The tasks of HumanEval."""
     rows = rows_of(f"humaneval/{name}.jsonl")
     return {row["task_id"]: Case(seq=1, id=row["task_id"], input=row["prompt"], metadata=row) for row in rows}
+
+
+async def llmbar() -> AsyncIterator[Row]:
+    """Recorded replies of judges: the winner of each, read by the patterns of the authors."""
+    data, scorer = "LLMBar, 1,590 replies of judges", "`judge`, `pairwise`"
+    found = await official_judged.winners(ROOT)
+    rows = official_judged.replies()
+    read = [(row[order]["official_winner"], found[row["evaluator"], row["id"]][at])
+            for row in rows for at, order in enumerate(("original", "swapped"))]  # fmt: skip
+    yield Row(data, scorer, "winners as the authors read them", len(read), sum(one == two for one, two in read))
+    unread = sum(one is None for one, _ in read), sum(two is None for _, two in read)
+    yield Row(data, scorer, "replies without a winner", *unread)
 
 
 async def humaneval() -> AsyncIterator[Row]:
