@@ -132,7 +132,7 @@ class Pacer:
         rate_per_s = self.rate_per_s
         accepted_per_s = self._accepted_per_s(now_s)
         if rate_per_s is None:
-            self._scatter.begin(self._sent_per_s(now_s))
+            self._scatter.begin(self._sent_per_s(now_s), stated=allowed_per_s is not None)
             self._doubling = allowed_per_s is None and len(self._sent) - len(self._refused) < BLIND_ACCEPTED
             if allowed_per_s is None:
                 self._refused_rate_per_s = accepted_per_s

@@ -9,6 +9,8 @@ __all__ = ["Scatter", "Sent"]
 CALM_SHARE = 0.9
 """Of the rate at the first refusal: only what is refused below it is evidence."""
 LEAST_REFUSED = 3
+LEAST_REFUSED_OF_STATED = 2
+"""Where the pace is a limit that is stated, and so was not measured while a burst passed."""
 LEAST_SHARE = 0.025
 """Of the calm requests; a pace that is a little too fast loses less."""
 VOLLEY_S = 0.005
@@ -36,9 +38,9 @@ class _Trial:
 
     __slots__ = ("accepted", "began_s", "number", "pace_per_s", "refused")
 
-    def __init__(self, number: int, pace_per_s: float) -> None:
+    def __init__(self, number: int, pace_per_s: float | None) -> None:
         self.number = number
-        self.pace_per_s = pace_per_s
+        self.pace_per_s = pace_per_s  # None for one that is kept all the same, as a stated limit is
         self.began_s: float | None = None
         self.accepted = 0
         self.refused = 0
@@ -47,7 +49,7 @@ class _Trial:
         """Whether the pace did matter: many are refused, or no more are answered than at the pace."""
         if self.refused >= HASTY_REFUSED and self.refused > HASTY_SHARE * (last - self.number):
             return True
-        if self.accepted != TRIED or self.began_s is None:
+        if self.accepted != TRIED or self.began_s is None or self.pace_per_s is None:
             return False
         return self.accepted < WORTHWHILE * self.pace_per_s * (now_s - self.began_s)
 
@@ -69,6 +71,7 @@ class Scatter:
         "_needed",
         "_number",
         "_settled",
+        "_stated",
         "_trial",
         "_volley",
         "lifted_per_s",
@@ -82,7 +85,7 @@ class Scatter:
         self._volley: Sent | None = None  # the first refused request of one
         self._accepted = 0  # of the same volley, after it
         self._trial: _Trial | None = None
-        self._settled = False
+        self._stated = self._settled = False
         self.lifted_per_s: float | None = None
         """The pace that was lifted for the last finding."""
 
@@ -91,10 +94,13 @@ class Scatter:
         """Whether refusals come at any pace."""
         return self._trial is not None
 
-    def begin(self, first_per_s: float) -> None:
-        """The pace is lowered for the first time; so many requests a second were sent until now."""
+    def begin(self, first_per_s: float, *, stated: bool = False) -> None:
+        """The pace is lowered for the first time; so many requests a second were sent until now.
+
+        `stated` says that it is a limit that the configuration or the server names.
+        """
         self._first_per_s = first_per_s
-        self._settled = False
+        self._stated = self._settled = stated
         self._calm_sent = self._calm_refused = 0
 
     def cut(self) -> None:
@@ -139,11 +145,12 @@ class Scatter:
         if rate_per_s > CALM_SHARE * self._first_per_s:
             return False
         self._calm_refused += 1
-        enough = self._calm_refused >= self._needed * LEAST_REFUSED
+        least = LEAST_REFUSED_OF_STATED if self._stated else LEAST_REFUSED
+        enough = self._calm_refused >= self._needed * least
         return enough and self._calm_refused >= LEAST_SHARE * self._calm_sent and self._find(rate_per_s)
 
     def _find(self, pace_per_s: float) -> bool:
-        self._trial = _Trial(self._number, pace_per_s)
+        self._trial = _Trial(self._number, None if self._stated else pace_per_s)
         self.lifted_per_s = pace_per_s
         self._volley = None
         self._calm_sent = self._calm_refused = 0

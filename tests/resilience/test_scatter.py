@@ -74,6 +74,22 @@ def test_refusals_at_the_first_pace_say_nothing() -> None:
     assert not any(refuse(scatter, 1.0 + number) for number in range(20))
 
 
+def test_refusals_at_a_stated_limit_tell_something_at_once() -> None:
+    scatter = Scatter()
+    scatter.begin(100.0, stated=True)
+    assert [refuse(scatter, 1.0 + number) for number in range(2)] == [False, True]
+
+
+def test_a_stated_limit_need_not_be_surpassed_for_a_finding_to_stay() -> None:
+    """It is kept all the same; what the finding brings is that nobody pauses."""
+    scatter = Scatter()
+    scatter.begin(100.0, stated=True)
+    assert [refuse(scatter, 1.0 + number) for number in range(2)] == [False, True]
+    for number in range(TRIED):
+        scatter.accepted(scatter.sent(5.0 + number / PACE), 5.5 + number / PACE, None)
+    assert scatter.found
+
+
 def test_what_was_sent_before_the_cut_is_no_evidence() -> None:
     scatter = Scatter()
     scatter.begin(100.0)
