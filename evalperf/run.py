@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from evalperf import clock
 from evalperf.cases import Survey, survey
+from evalperf.config.exposures import exposures
 from evalperf.config.load import LoadedConfig, cache_dir, state_dir
 from evalperf.config.model import RunConfig
 from evalperf.dashboard import Mode, open_progress
@@ -162,8 +163,9 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
         if session.budget is not None and store.recovered.done:
             await asyncio.to_thread(charge_earlier_sessions, session.budget, session.directory)
         engine = _engine(session, bus)
-        for notice in (*session.notices, *session.parts.notices):
-            bus.emit(Noticed(clock.now(), "warning", notice))
+        for notice in (*exposures(session.config), *session.notices):
+            _teller(bus)(notice)
+        session.parts.notices.listen(_teller(bus))
         error, interrupt = await _execute(session, engine, store, rejected, bus)
         status: RunStatus = "complete"
         if error is not None or interrupt.exit_code is not None:

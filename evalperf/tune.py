@@ -60,6 +60,8 @@ async def tune(
     """
     config = _answers_only(loaded.config)
     async with open_parts(config, loaded.base_dir, connections=plan.max_workers, cache_dir=cache_dir) as parts:
+        notices: list[str] = []
+        parts.notices.listen(notices.append)
         asking = Asking(loaded, parts, plan)
         async with (
             aclosing(asking.requests),
@@ -82,7 +84,7 @@ async def tune(
             cost_usd=asking.total_usd,
             kept=asking.keeps,
             repeated=asking.repeated,
-            notices=parts.notices,
+            notices=tuple(notices),
         )
 
 

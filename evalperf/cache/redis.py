@@ -6,6 +6,7 @@ goes on without it and tries again after a while, or stops, as it was asked to.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
@@ -151,7 +152,7 @@ class RedisTier:
         return self._prefix + key.hex()
 
     async def _ask(self, command: Callable[[], Awaitable[T]], otherwise: T, keys: int) -> T:
-        """What Redis answers, or `otherwise` while it is away; raises StoppedError where that is to stop the run."""
+        """What Redis answers, or `otherwise` while it is away; raises StoppedError, once, where that stops the run."""
         from redis.exceptions import RedisError  # noqa: PLC0415 - an optional library
 
         if self._away_until_s is not None and clock.now() < self._away_until_s:
@@ -171,6 +172,9 @@ class RedisTier:
         self.tallies.failures += 1
         self.tallies.skipped += keys
         if self._on_away == "stop":
+            if self._away_until_s is not None:
+                return  # one error ends the run; what is still under way is not to raise it again
+            self._away_until_s = math.inf
             raise StoppedError(
                 f"cache: Redis at {self.address} is away: {error}",
                 hint='start it and continue with --resume; or set "on_redis_away" to "continue"',

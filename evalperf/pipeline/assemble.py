@@ -33,6 +33,7 @@ from evalperf.pipeline.batching import (
     batched_provider,
 )
 from evalperf.pipeline.deciding import REPEATABLE
+from evalperf.pipeline.notices import Notices
 from evalperf.pipeline.precedents import Retriever, open_precedents
 from evalperf.pipeline.scorecache import cached_scorers, states_version
 from evalperf.pipeline.semantic import SemanticIndex, open_semantic_index
@@ -67,8 +68,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     precedents: Retriever | None
     synthetic: tuple[str, ...]
     """What of this run is simulated, in sentences for the summary."""
-    notices: tuple[str, ...]
-    """What the user should know before the first case."""
+    notices: Notices
+    """What the user should know, before the first case and while the run is on."""
 
     @property
     def paid(self) -> bool:
@@ -121,7 +122,7 @@ async def open_parts(
             near=await opening.near(cache_dir, embeddings) if responses is not None else None,
             precedents=await opening.precedents(embeddings),
             synthetic=tuple(opening.synthetic),
-            notices=tuple(opening.notices),
+            notices=opening.notices,
         )
 
 
@@ -137,7 +138,7 @@ class _Opening:
         self._connections = connections
         self._stack = stack
         self.synthetic: list[str] = []
-        self.notices: list[str] = []
+        self.notices = Notices()
 
     async def providers(self, section: AnswerProvider) -> tuple[Provider, ...]:
         """The endpoints of a section, tried."""
@@ -154,14 +155,15 @@ class _Opening:
                 for one in providers
             ]
             providers = tuple(opened)
-        self.notices += await _check(providers)
+        for trouble in await _check(providers):
+            self.notices(trouble)
         return providers
 
     async def cache(self, section: TieredCacheConfig, name: str, folder: Path | None) -> Cache | None:
         """A cache, or None where it is off."""
         if folder is None or section.strategy == "off":
             return None
-        opening = open_cache(section, name, folder, base_dir=self._base_dir, warn=self.notices.append)
+        opening = open_cache(section, name, folder, base_dir=self._base_dir, warn=self.notices)
         return await self._stack.enter_async_context(opening)
 
     async def near(self, folder: Path | None, cache: Cache | None) -> SemanticIndex | None:
@@ -176,11 +178,11 @@ class _Opening:
                     folder / "questions.sqlite",
                     max_bytes=2 * int(config.semantic.memory_mb * MEGABYTE),
                     on_damaged=config.responses.on_damaged,
-                    warn=self.notices.append,
+                    warn=self.notices,
                 )
             )
         embedder = await self._embedder(config.semantic.embedder, cache)
-        opening = open_semantic_index(config.semantic, embedder, backend, self.notices.append)
+        opening = open_semantic_index(config.semantic, embedder, backend, self.notices)
         return await self._stack.enter_async_context(opening)
 
     async def precedents(self, cache: Cache | None) -> Retriever | None:

@@ -82,8 +82,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "redis": ("cache/redis",),
     "numpy": ("cache/vectors", "providers/embedding_local", "providers/safetensors"),
     "tokenizers": ("providers/embedding_local",),
+    "multiprocessing": ("scorers/process_lanes", "scorers/worker_process"),  # it pickles between our own processes
     "pickle": (),
     "marshal": (),
+    "shelve": (),
     "dill": (),
 }
 """A library may only be imported under these paths."""
