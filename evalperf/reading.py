@@ -38,9 +38,11 @@ async def read_cases(
         loaded.base_dir,
         max_cases=batch_size(config),
         max_bytes=batch_bytes(config),
-        done=store.is_done,
+        done=store,
         on_reject=lambda line: skipped.append(
-            RejectedLine(path=str(line.path), line=line.line, column=line.column, reason=line.reason)
+            RejectedLine(
+                path=str(line.path), line=line.line, column=line.column, reason=line.reason, excerpt=line.raw
+            )
         ),
     )
     checked = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -16,9 +17,19 @@ from evalperf.cases.where import parse_where
 from evalperf.config.model import CasesConfig
 from evalperf.records import Case
 
-__all__ = ["Admission", "Refusal"]
+__all__ = ["Admission", "Done", "Refusal"]
 
 OnReject = Callable[[Rejected], None]
+
+
+class Done(Protocol):
+    """Which cases earlier sessions have finished."""
+
+    def is_done(self, seq: int, epoch: int) -> bool:
+        """Whether the case needs no work."""
+
+    def done_until(self, seq: int, end: int) -> int:
+        """The first record from `seq` on that needs work in some epoch; `end` if none before that does."""
 
 
 class Refusal:
@@ -63,7 +74,7 @@ class Admission:
         config: CasesConfig,
         *,
         chosen: Container[int] | None = None,
-        done: Callable[[int, int], bool] | None = None,
+        done: Done | None = None,
         on_reject: OnReject | None = None,
     ) -> None:
         self._config = config
@@ -102,7 +113,7 @@ class Admission:
                 continue
             due = epochs if done is None else _due(done, seq, epochs)
             if not due:
-                passed = self._done_until(block, at + 1, epochs)
+                passed = self._done_until(block, at + 1)
                 self._pass_over(block, at, passed)
                 continue
             if isinstance(item, BadRecord):
@@ -133,21 +144,14 @@ class Admission:
         id_ = self._another_id(block, at, first, case.id)
         return None if id_ is None else replace(case, id=id_)
 
-    def _done_until(self, block: RawRecords, at: int, epochs: Sequence[int]) -> int:
+    def _done_until(self, block: RawRecords, at: int) -> int:
         """Where the records end that are done like the one before `at`; no further than `limit` allows."""
-        done, first_seq = self._done, block.first_seq
-        end = len(block.items)
+        done, first_seq, end = self._done, block.first_seq, len(block.items)
         if done is None or self._chosen is not None:
             return at
         if self._config.limit is not None:
             end = min(end, at - 1 + self._config.limit - self._taken)
-        if len(epochs) == 1:
-            while at < end and done(first_seq + at, 1):
-                at += 1
-        else:
-            while at < end and not _due(done, first_seq + at, epochs):
-                at += 1
-        return at
+        return done.done_until(first_seq + at, first_seq + end) - first_seq
 
     def _pass_over(self, block: RawRecords, start: int, end: int) -> None:
         """Cases of earlier sessions: they count, and their ids are taken."""
@@ -217,7 +221,7 @@ def _repeated(case: Case, epoch: int) -> Case:
     return replace(case, epoch=epoch)
 
 
-def _due(done: Callable[[int, int], bool], seq: int, epochs: Sequence[int]) -> Sequence[int]:
+def _due(done: Done, seq: int, epochs: Sequence[int]) -> Sequence[int]:
     if len(epochs) == 1:
-        return () if done(seq, 1) else epochs
-    return [epoch for epoch in epochs if not done(seq, epoch)]
+        return () if done.is_done(seq, 1) else epochs
+    return [epoch for epoch in epochs if not done.is_done(seq, epoch)]

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, closing
 from pathlib import Path
 
-from evalperf.cases.admission import Admission
+from evalperf.cases.admission import Admission, Done
 from evalperf.cases.mapping import check_mapping
 from evalperf.cases.rawrecords import read_raw
 from evalperf.cases.rejected import Rejected
@@ -25,10 +25,10 @@ async def read_batches(
     *,
     max_cases: int,
     max_bytes: int,
-    done: Callable[[int, int], bool] | None = None,
+    done: Done | None = None,
     on_reject: Callable[[Rejected], None] | None = None,
 ) -> AsyncGenerator[list[Case], None]:
-    """The cases that the configuration takes, each `epochs` times, without those for which `done(seq, epoch)` holds.
+    """The cases that the configuration takes, each `epochs` times, without those that are `done`.
 
     A batch has at most `max_cases` cases and at most `max_bytes` of input, but for a larger case that goes alone.
     Whatever is wrong with the input is raised as InputError after the good cases before it, or given to `on_reject`

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import orjson
 
-from evalperf.cases.rejected import BadRecord
+from evalperf.cases.rejected import EXCERPT_CHARS, BadRecord
 from evalperf.cases.sources import Source
 from evalperf.errors import InputError
 from evalperf.lines import Lines, iter_blocks
@@ -94,11 +95,21 @@ def _header(source: Source, reader: _Reader) -> list[str]:
     if header is None:
         return []
     names = [name.strip() for name in header]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    _check_unicode(source, names)
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if "" in names or twice:
-        what = f'names "{twice[0]}" twice' if twice and twice[0] else "has a column without a name"
+        what = f'names "{twice[0][:EXCERPT_CHARS]}" twice' if twice and twice[0] else "has a column without a name"
         raise InputError(source.name, f"the header {what}", line=1, hint="the first row names the fields")
     return names
+
+
+def _check_unicode(source: Source, names: list[str]) -> None:
+    """Surrogates stand for bytes that are no UTF-8."""
+    try:
+        "".join(names).encode()
+    except UnicodeEncodeError as error:
+        hint = "convert the file: iconv -f LATIN1 -t UTF-8"
+        raise InputError(source.name, "the header is invalid UTF-8", line=1, hint=hint) from error
 
 
 def _physical_lines(source: Source, path: Path, max_line_bytes: int) -> Iterator[str]:

@@ -21,8 +21,8 @@ _PARTITION_MASK = _PARTITIONS - 1
 _RECORD_BYTES = 24  # 16 of the digest, 8 of the number
 _RUN_IDS = 80_000
 
-_four_words = struct.Struct("<IIII").unpack
-_iter_words = struct.Struct("<IIII").iter_unpack
+_three_words = struct.Struct("<III4x").unpack
+_iter_words = struct.Struct("<III4x").iter_unpack
 _RANDOM = random.Random(0)
 _BIT_PATTERNS = tuple(sum(1 << bit for bit in _RANDOM.sample(range(64), 4)) for _ in range(4096))
 
@@ -46,7 +46,7 @@ class SeenIds:
     def add(self, id_: str, seq: int) -> int | None:
         """None for a new id, which is now known; else the number of the record that had it first."""
         digest = xxh3_128_digest(id_.encode())
-        word_hash, bits_hash, partition, _ = _four_words(digest)
+        word_hash, bits_hash, partition = _three_words(digest)
         partition &= _PARTITION_MASK
         words, bits = self._words, _BIT_PATTERNS[bits_hash & 4095]
         at = word_hash & self._mask
@@ -84,9 +84,9 @@ class SeenIds:
     def _add_few(self, ids: Sequence[str], seq: int) -> tuple[int, int | None]:
         """As `add_all`, for no more ids than there is room for; the loop is `add` with nothing called in it."""
         words, mask, older, fresh, patterns = self._words, self._mask, self._older, self._fresh, _BIT_PATTERNS
-        digests = [xxh3_128_digest(id_.encode()) for id_ in ids]
+        digests = list(map(xxh3_128_digest, map(str.encode, ids)))
         numbers = range(seq, seq + len(ids))
-        for digest, number, (word_hash, bits_hash, hash_, _) in zip(
+        for digest, number, (word_hash, bits_hash, hash_) in zip(
             digests, numbers, _iter_words(b"".join(digests)), strict=True
         ):
             bits = patterns[bits_hash & 4095]
@@ -101,15 +101,14 @@ class SeenIds:
             if maybe_old and (first := self._find(digest, partition)) is not None:
                 self._room -= number - seq
                 return number - seq, first
-            fresh[partition] += digest
-            fresh[partition] += number.to_bytes(8, "little")
+            fresh[partition] += digest + number.to_bytes(8, "little")
         self._room -= len(ids)
         return len(ids), None
 
     def find(self, id_: str) -> int | None:
         """As `add`, but adds nothing."""
         digest = xxh3_128_digest(id_.encode())
-        word_hash, bits_hash, partition, _ = _four_words(digest)
+        word_hash, bits_hash, partition = _three_words(digest)
         bits = _BIT_PATTERNS[bits_hash & 4095]
         if self._words[word_hash & self._mask] & bits == bits or self._in_older(word_hash, bits):
             return self._find(digest, partition & _PARTITION_MASK)

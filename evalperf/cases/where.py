@@ -20,6 +20,8 @@ from evalperf.errors import ConfigError
 __all__ = ["parse_where"]
 
 MAX_CHARS = 2_000
+_WINDOW_CHARS = 60
+"""On each side of a fault that an error shows."""
 
 _Value = Callable[[Mapping[str, Any]], Any]
 
@@ -102,7 +104,7 @@ def parse_where(text: str) -> Callable[[Mapping[str, Any]], bool]:
     """
     if len(text) > MAX_CHARS:
         raise ConfigError(f"cases.where is longer than {MAX_CHARS} characters")
-    text = text.strip().replace("\n", " ")
+    text = text.strip().replace("\r", " ").replace("\n", " ")
     try:
         tree = ast.parse(text, mode="eval")
     except SyntaxError as error:
@@ -221,8 +223,7 @@ class _Compiler:
         return lambda record: function(*[argument(record) for argument in compiled])
 
     def _fault(self, node: ast.expr, reason: str) -> ConfigError:
-        line = self._text.splitlines()[node.lineno - 1].encode()
-        return _fault(self._text, len(line[: node.col_offset].decode()), reason)
+        return _fault(self._text, len(self._text.encode()[: node.col_offset].decode()), reason)
 
 
 def _member(value: Any, key: Any) -> Any:
@@ -239,7 +240,10 @@ def _named(value: Any) -> str:
 
 
 def _fault(text: str, column: int, reason: str) -> ConfigError:
+    start = max(column - _WINDOW_CHARS, 0)
+    before, after = text[start:column], text[column : column + _WINDOW_CHARS]
+    before, after = "…" * (start > 0) + before, after + "…" * (column + len(after) < len(text))
     return ConfigError(
-        f"cases.where:{column + 1}: {reason}\n  {text}\n  {' ' * column}^",
+        f"cases.where:{column + 1}: {reason}\n  {before}{after}\n  {' ' * len(before)}^",
         hint="""fields, comparisons, and/or/not, in and + - * / work: category == "math" and difficulty >= 3""",
     )

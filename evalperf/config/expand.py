@@ -15,6 +15,8 @@ __all__ = ["expand", "key_problems", "masked", "secrets_in", "with_keys"]
 
 _REFERENCE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _USER_INFO = re.compile(r"(?<=://)([^/?#\s]*)(?=@)")
+_QUERY = re.compile(r"(?<=[?&])([\w-]+=)([^&#\s]+)")
+_SECRET_PARAMETER = re.compile(r"(?:^|[_-])(?:key|token|secret|password|sig|signature|code)=$", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:Basic|Bearer|Token|ApiKey)\s+", re.IGNORECASE)
 _SECRET_KEY = re.compile(r"(?:^|[_-])(?:key|token|secret|password|passwd|authorization|cookie)$", re.IGNORECASE)
 _SECRET_SECTIONS = ("headers", "env")
@@ -94,7 +96,7 @@ def _unset(path: KeyPath, name: str, environ: Mapping[str, str], *, alternative:
 
 
 def secrets_in(tree: Any, *, inside: bool = False) -> Iterator[str]:
-    """Every text that must never be shown: keys, header values, a program's environment, passwords in URLs."""
+    """Every text that must never be shown: keys, header values, a program's environment, passwords and keys in URLs."""
     if isinstance(tree, dict):
         for key, item in tree.items():
             yield from secrets_in(item, inside=inside or _is_secret(key))
@@ -107,6 +109,8 @@ def secrets_in(tree: Any, *, inside: bool = False) -> Iterator[str]:
             yield from (rest for rest in [_SCHEME.sub("", tree, count=1)] if rest != tree)
         for match in _USER_INFO.finditer(tree):
             yield from (part for part in (match[0], match[0].partition(":")[2]) if part)
+        for match in _secret_parameters(tree):
+            yield match[2]
 
 
 def masked(tree: Any, *, inside: bool = False) -> Any:
@@ -117,7 +121,18 @@ def masked(tree: Any, *, inside: bool = False) -> Any:
         return [masked(item, inside=inside) for item in tree]
     if not isinstance(tree, str):
         return tree
-    return _masked_text(tree) if inside else _USER_INFO.sub(lambda match: _masked_text(match[0]), tree)
+    if inside:
+        return _masked_text(tree)
+    text = _USER_INFO.sub(lambda match: _masked_text(match[0]), tree)
+    for match in reversed(list(_secret_parameters(text))):
+        text = text[: match.start(2)] + _masked_text(match[2]) + text[match.end(2) :]
+    return text
+
+
+def _secret_parameters(text: str) -> Iterator[re.Match[str]]:
+    """The parameters of URLs, `name=` and value, whose name says that the value is a secret."""
+    if "://" in text:
+        yield from (match for match in _QUERY.finditer(text) if _SECRET_PARAMETER.search(match[1]))
 
 
 def _masked_text(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,9 @@ from evalperf.config.shape import Spot, fields_of, leaves, locate, sections_with
 from evalperf.config.source import KeyPath
 
 __all__ = ["explain", "mistaken_booleans"]
+
+MAX_EXPLAINED = 100
+"""Faults for which the right word is looked for, a millisecond each; far more than are shown."""
 
 Details = Mapping[str, Any]
 
@@ -65,9 +69,11 @@ def explain(error: ValidationError, model: type[BaseModel], tree: Any) -> list[P
         for item in error.errors(include_url=False)
     ]
     problems: list[Problem] = []
-    for group in _by_place(faults):
+    for count, group in enumerate(_by_place(faults)):
         first = group[0]
-        if first.kind == "extra_forbidden":
+        if count >= MAX_EXPLAINED:
+            problems.append(Problem(path=first.spot.path, message=first.message, at_key=first.spot.is_key))
+        elif first.kind == "extra_forbidden":
             problems.append(_unknown_key(first, model, tree))
         elif first.kind.startswith("union_tag"):
             problems.append(_unknown_type(first, tree))
@@ -140,7 +146,7 @@ def _unknown_type(fault: _Fault, tree: Any) -> Problem:
         tag = str(fault.ctx["tag"])
         path = (*path, "type") if isinstance(written, dict) else path
         return Problem(path=path, message=f"found {shown(tag)}, {expected}", hint=did_you_mean(tag, tags))
-    near = [key for key in written if did_you_mean(str(key), ["type"])] if isinstance(written, dict) else []
+    near = [key for key in islice(written, MAX_EXPLAINED) if did_you_mean(str(key), ["type"])] if isinstance(written, dict) else []
     hint = f'did you mean "type" instead of "{near[0]}"?' if near else None
     return Problem(path=(*path, "type"), message=f"is missing, {expected}", hint=hint, at_key=True)
 
@@ -152,7 +158,7 @@ def _is_misspelt(missing: _Fault, faults: Sequence[_Fault]) -> bool:
         fault.kind == "extra_forbidden"
         and fault.spot.path[:-1] == path[:-1]
         and did_you_mean(str(fault.spot.path[-1]), [str(path[-1])]) is not None
-        for fault in faults
+        for fault in faults[:MAX_EXPLAINED]
     )
 
 

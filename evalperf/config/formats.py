@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from importlib import import_module
 from typing import Any
 
-from evalperf.config.jsonc import read_jsonc
+from evalperf.config.jsonc import MAX_DEPTH, read_jsonc
 from evalperf.config.source import KeyPath, Source, SyntaxFault
 from evalperf.errors import ConfigError
 
 __all__ = ["FORMATS", "read_toml", "read_yaml"]
+
+MAX_DIGITS = 1_000
+"""Of a whole number."""
+
+_TOO_MANY_DIGITS = "a number of too many digits"
 
 _YAML_WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -22,7 +28,12 @@ _YAML_WORDS: dict[str, Any] = {
 }
 _YAML_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _YAML_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_YAML_TEXT = "tag:yaml.org,2002:str"
+_YAML_TAGS = {
+    "scalar": "tag:yaml.org,2002:str",
+    "sequence": "tag:yaml.org,2002:seq",
+    "mapping": "tag:yaml.org,2002:map",
+}
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 
 def read_yaml(text: str, name: str) -> Source:
@@ -35,9 +46,7 @@ def read_yaml(text: str, name: str) -> Source:
     except ImportError:
         raise ConfigError(f"{name}: reading YAML needs PyYAML", hint='pip install "evalperf[yaml]"') from None
     try:
-        for event in yaml.parse(text, Loader=yaml.BaseLoader):
-            if getattr(event, "anchor", None) is not None:
-                raise SyntaxFault(event.start_mark.index, "anchors and aliases are not allowed in a configuration")
+        _check_events(yaml.parse(text, Loader=yaml.BaseLoader))
         node = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -50,15 +59,28 @@ def read_yaml(text: str, name: str) -> Source:
     return Source(name=name, text=text, value=value, keys=keys, values=values)
 
 
+def _check_events(events: Iterator[Any]) -> None:
+    """Before anything is made of them: composing recurses, and aliases multiply."""
+    depth = 0
+    for event in events:
+        if getattr(event, "anchor", None) is not None:
+            raise SyntaxFault(event.start_mark.index, "anchors and aliases are not allowed in a configuration")
+        kind = type(event).__name__
+        depth += kind.endswith(("MappingStartEvent", "SequenceStartEvent"))
+        depth -= kind.endswith(("MappingEndEvent", "SequenceEndEvent"))
+        if depth > MAX_DEPTH:
+            raise SyntaxFault(event.start_mark.index, _TOO_DEEP)
+
+
 def _construct(node: Any, path: KeyPath, keys: dict[KeyPath, int], values: dict[KeyPath, int]) -> Any:
     values[path] = node.start_mark.index
     kind = node.id
-    if not node.tag.startswith("tag:yaml.org,2002:") or (kind == "scalar" and node.tag != _YAML_TEXT):
+    if node.tag != _YAML_TAGS[kind]:
         raise SyntaxFault(node.start_mark.index, "tags (!…) are not allowed in a configuration")
     if kind == "sequence":
         return [_construct(item, (*path, index), keys, values) for index, item in enumerate(node.value)]
     if kind == "scalar":
-        return _yaml_scalar(node.value) if node.style is None else node.value
+        return _yaml_scalar(node.value, node.start_mark.index) if node.style is None else node.value
     found: dict[str, Any] = {}
     for key, item in node.value:
         if key.id != "scalar":
@@ -70,12 +92,21 @@ def _construct(node: Any, path: KeyPath, keys: dict[KeyPath, int], values: dict[
     return found
 
 
-def _yaml_scalar(text: str) -> Any:
+def _yaml_scalar(text: str, offset: int) -> Any:
     if text in _YAML_WORDS:
         return _YAML_WORDS[text]
     if _YAML_INT.fullmatch(text):
+        if len(text) > MAX_DIGITS:
+            raise SyntaxFault(offset, _TOO_MANY_DIGITS)
         return int(text, 0 if text[:2] in ("0o", "0x") else 10)
-    return float(text) if _YAML_FLOAT.fullmatch(text) else text
+    return _finite(float(text), offset) if _YAML_FLOAT.fullmatch(text) else text
+
+
+def _finite(number: float, offset: int) -> float:
+    """JSON, in which requests and reports are written, has no other numbers."""
+    if not math.isfinite(number):
+        raise SyntaxFault(offset, "a number that is too large, or none")
+    return number
 
 
 _TOML_TABLE = re.compile(r"\s*(\[{1,2})\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
@@ -95,12 +126,16 @@ def read_toml(text: str, name: str) -> Source:
             raise SyntaxFault(len(text), match[1] if match else str(error)) from None
         start = sum(len(line) + 1 for line in text.split("\n")[: int(match[2]) - 1])
         raise SyntaxFault(start + int(match[3]) - 1, match[1]) from None
+    except RecursionError:
+        raise SyntaxFault(0, _TOO_DEEP) from None
+    except ValueError:  # Python's own limit on the digits of an integer
+        raise SyntaxFault(0, _TOO_MANY_DIGITS) from None
     keys: dict[KeyPath, int] = {}
     values: dict[KeyPath, int] = {}
     for path, key_at, value_at in _toml_places(text):
         keys.setdefault(path, key_at)
         values.setdefault(path, value_at)
-    return Source(name=name, text=text, value=_plain(value), keys=keys, values=values)
+    return Source(name=name, text=text, value=_plain(value, (), values), keys=keys, values=values)
 
 
 def _toml_places(text: str) -> Iterator[tuple[KeyPath, int, int]]:
@@ -133,13 +168,24 @@ def _in_arrays(parts: KeyPath, counts: dict[KeyPath, int]) -> KeyPath:
     return (*path, *parts[-1:])
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, path: KeyPath, values: Mapping[KeyPath, int]) -> Any:
     """TOML's dates and times as the texts they were, so that every format yields the same kinds of values."""
+    if len(path) > MAX_DEPTH:
+        raise SyntaxFault(_nearest(path, values), _TOO_DEEP)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item, (*path, key), values) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item, (*path, index), values) for index, item in enumerate(value)]
+    if isinstance(value, float):
+        return _finite(value, _nearest(path, values))
+    if isinstance(value, int) and value.bit_length() > 3 * MAX_DIGITS:
+        raise SyntaxFault(_nearest(path, values), _TOO_MANY_DIGITS)
     return value.isoformat() if isinstance(value, datetime | date | time) else value
+
+
+def _nearest(path: KeyPath, values: Mapping[KeyPath, int]) -> int:
+    """Where the value stands, or the nearest one around it whose place is known."""
+    return next((values[path[:end]] for end in range(len(path), 0, -1) if path[:end] in values), 0)
 
 
 FORMATS: dict[str, Callable[[str, str], Source]] = {

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LoadedConfig", "cache_dir", "environment", "load_config", "state_dir"]
 
+MAX_FILE_BYTES = 1 << 20
+"""Of a configuration: what takes more belongs in a file that it names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedConfig:
@@ -46,9 +49,13 @@ class LoadedConfig:
 
 
 _SECRET_LINE = re.compile(
-    r"""(["']?[\w-]*(?:key|token|secret|password|authorization|cookie)["']?\s*[:=]\s*)(["']?)[^"',\n]+""", re.IGNORECASE
+    r"""(?<![\w-])(["']?[\w-]*(?:key|token|secret|password|authorization|cookie)["']?\s*[:=]\s*)(["']?)[^"',\n]+""",
+    re.IGNORECASE,
 )
-"""What looks like a secret in a text that could not be read, so that nothing is known about its keys."""
+"""What looks like a secret in a text that could not be read, so that nothing is known about its keys.
+
+It may only begin where a word does: else a word of a million characters is searched a million times.
+"""
 
 
 def environment() -> Mapping[str, str]:
@@ -123,6 +130,8 @@ def _read(path: Path) -> Source:
 
 def _text_of(path: Path) -> str:
     try:
+        if (size_bytes := path.stat().st_size) > MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: {size_bytes:,} bytes long, more than the limit of {MAX_FILE_BYTES:,}")
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1

@@ -19,6 +19,15 @@ _WINDOW = 100
 _MAX_SHOWN = 60
 """Characters of a value that a message repeats."""
 
+_MAX_LINE = 800
+"""Characters of one message: it may quote keys, file names and words of the user's, however long."""
+
+_MAX_WORD = 100
+"""Characters of a word that may be a misspelt one."""
+
+MAX_LISTED = 20
+"""Faults that are told at once."""
+
 Redact = Callable[[str], str]
 
 
@@ -52,27 +61,37 @@ def shown(value: Any) -> str:
 
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     """A hint that names the known word closest to what was written, if one is close."""
+    if len(word) > _MAX_WORD:
+        return None
     by_fold = {name.lower().replace("-", "_"): name for name in known}
     close = get_close_matches(word.lower().replace("-", "_"), list(by_fold), 1, cutoff=0.6)
     return f'did you mean "{by_fold[close[0]]}"?' if close else None
 
 
 def render(problems: Sequence[Problem], source: Source, flags: Mapping[KeyPath, str], redact: Redact) -> str:
-    """One paragraph a problem, in the order of the file; those that flags have brought come last, in theirs."""
-    in_file: list[tuple[Place, str]] = []
-    from_flags: list[tuple[int, str]] = []
+    """One paragraph a problem, in the order of the file; those that flags have brought come last, in theirs.
+
+    Of very many the first ones, and how many more there are.
+    """
+    in_file: list[tuple[Place, Problem]] = []
+    from_flags: list[tuple[int, Problem]] = []
     order = list(flags.values())
     for problem in problems:
-        flag = _flag_of(problem.path, source, flags)
+        flag = _flag_of(problem.path, source, flags) if flags else None
         if flag is not None:
-            from_flags.append((order.index(flag), _paragraph(flag, problem, (), redact)))
-            continue
-        place = source.key_place(problem.path) if problem.at_key else source.value_place(problem.path)
-        where = f"{source.name}:{place[0]}:{place[1]}"
-        in_file.append((place, _paragraph(where, problem, _excerpt(source, place, redact), redact)))
+            from_flags.append((order.index(flag), problem))
+        else:
+            place = source.key_place(problem.path) if problem.at_key else source.value_place(problem.path)
+            in_file.append((place, problem))
     in_file.sort(key=lambda item: item[0])
     from_flags.sort(key=lambda item: item[0])
-    return "\n\n".join(text for _, text in [*in_file, *from_flags])
+    told = [
+        _paragraph(f"{source.name}:{place[0]}:{place[1]}", problem, _excerpt(source, place, redact), redact)
+        for place, problem in in_file[:MAX_LISTED]
+    ]
+    told += [_paragraph(order[at], problem, (), redact) for at, problem in from_flags[:MAX_LISTED]]
+    more = len(problems) - len(told)
+    return "\n\n".join([*told, f"error: and {more:,} more"] if more else told)
 
 
 def syntax_problem(fault: SyntaxFault, source: Source, redact: Redact) -> str:
@@ -101,16 +120,24 @@ def _paragraph(where: str, problem: Problem, excerpt: Sequence[str], redact: Red
     key = f"{dotted(problem.path)}: "
     if not problem.path or where.endswith(f" {key[:-2]}"):  # as in --set KEY
         key = ""
-    lines = [redact(f"{where}: error: {key}{problem.message}"), *excerpt]
+    lines = [_shortened(redact(f"{where}: error: {key}{problem.message}")), *excerpt]
     if problem.hint is not None:
-        lines.append(redact(f"  help: {problem.hint}"))
+        lines.append(_shortened(redact(f"  help: {problem.hint}")))
     return "\n".join(lines)
+
+
+def _shortened(text: str) -> str:
+    """Without its middle, if it is too long: the place stands at its beginning, what was expected at its end."""
+    half = _MAX_LINE // 2
+    return text if len(text) <= _MAX_LINE else f"{text[:half]}…{text[-half:]}"
 
 
 def _excerpt(source: Source, place: Place, redact: Redact) -> list[str]:
     line, column = place
     text = source.line(line)
-    before, after = _displayed(redact(text[: column - 1])), _displayed(redact(text)[len(redact(text[: column - 1])) :])
+    left = redact(text[: column - 1])
+    right = redact(text)[len(left) :]
+    before, after = _displayed(left[-_WINDOW - 1 :]), _displayed(right[: _WINDOW + 1])
     if len(before) + len(after) > _WINDOW:
         before = before if len(before) < _WINDOW // 2 else "…" + before[-_WINDOW // 2 :]
         after = after if len(after) < _WINDOW // 2 else after[: _WINDOW // 2] + "…"

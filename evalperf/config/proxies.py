@@ -11,7 +11,7 @@ from evalperf.config.providers_http import EndpointConfig
 from evalperf.config.section import Section
 from evalperf.errors import ConfigError
 
-__all__ = ["environment_proxy", "proxy_secrets", "with_proxies"]
+__all__ = ["environment_proxy", "is_loopback", "proxy_secrets", "with_proxies"]
 
 _VARIABLES = {"https": ("https_proxy", "HTTPS_PROXY"), "http": ("http_proxy", "HTTP_PROXY")}
 
@@ -50,7 +50,7 @@ def environment_proxy(url: str, environ: Mapping[str, str]) -> str | None:
     except ValueError:
         return None  # what is wrong with it, the provider says
     variable = next((name for name in _VARIABLES.get(parts.scheme, ()) if environ.get(name)), None)
-    if variable is None or _is_loopback(host) or _is_excepted(host, port, environ):
+    if variable is None or is_loopback(host) or _is_excepted(host, port, environ):
         return None
     proxy = _with_scheme(environ[variable])
     if not proxy.startswith("http://"):
@@ -71,7 +71,8 @@ def _with_scheme(named: str) -> str:
     return named if "://" in named else f"http://{named}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine itself."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

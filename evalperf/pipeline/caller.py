@@ -38,6 +38,9 @@ __all__ = ["Caller", "max_output_tokens"]
 FATAL = frozenset({"auth", "quota"})
 """Failures that every further case would share: the run stops instead of failing ten thousand times."""
 
+FOR_A_DESCRIPTOR_S = 0.2
+"""Until a call for which this machine had no file descriptor is tried again: others must end before that."""
+
 IN_DOUBT = Failure(
     kind="cancelled",
     message="an earlier session died while it made this call, and in_doubt says not to make it again",
@@ -178,6 +181,8 @@ class Caller:
         endpoint, error = miss.endpoint, miss.error
         if error.kind in FATAL or (isinstance(error, WrongAddress) and not self._answered):
             raise _stopped(endpoint.name, error) from error
+        if isinstance(error, LocalFault):
+            return self._untried(job, endpoint, error)
         delay_s = self._delay_s(job, endpoint, error)
         if delay_s is None:
             failure = Failure(kind=error.kind, message=error.message, status=error.status, retryable=error.retryable)
@@ -185,6 +190,16 @@ class Caller:
         job.retry_wait_s += delay_s
         job.waiting_for_limit = error.kind == "rate_limited"
         return Again(delay_s, error.kind, endpoint.name)
+
+    def _untried(self, job: Job, endpoint: Endpoint, error: LocalFault) -> Again:
+        """Nothing was sent: that is no attempt. What lasts for a case's whole time is no case's failure either."""
+        job.attempts -= 1
+        assert job.first_sent_s is not None  # noqa: S101 - set before the first call
+        if clock.now() - job.first_sent_s > self._total_s:
+            hint = f"{error.hint}; then continue with --resume"
+            raise StoppedError(f"endpoint {endpoint.name}: {error.message}", hint=hint) from error
+        job.retry_wait_s += FOR_A_DESCRIPTOR_S
+        return Again(FOR_A_DESCRIPTOR_S, error.kind, endpoint.name)
 
     def _delay_s(self, job: Job, endpoint: Endpoint, error: ProviderError) -> float | None:
         """Seconds to the next attempt; None to give up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -85,15 +86,21 @@ class Endpoint:
         self.openings = 0
         """How often the breaker has opened."""
         self._answered_s = float("-inf")
+        self._within_reach = math.inf  # calls for which this machine has file descriptors, as far as is known
         self._senseless = False  # whether a limit without sense has been told
         self._longest_pause_s = longest_pause_s
         self._emit = emit
         self._random = rng
 
     @property
+    def limit(self) -> int:
+        """Calls that may be given to it at once."""
+        return int(min(self.control.limit, self._within_reach))
+
+    @property
     def has_room(self) -> bool:
         """Whether one more call may be given to it."""
-        return self.load.in_flight < self.control.limit
+        return self.load.in_flight < self.limit
 
     def answered_within(self, seconds: float) -> bool:
         """Whether an answer has come in that time."""
@@ -125,6 +132,7 @@ class Endpoint:
         self.answers += 1
         self.counts.latency.add(latency_s)
         self.load.succeeded(now_s, latency_s)
+        self._within_reach += 1 / self._within_reach  # what took the descriptors may be gone
         self.control.completed(now_s, seat.sending, ok=True)
         if seat.tokens and completion.usage is not None:
             self.gate.settle(seat.tokens, completion.usage.input_tokens + completion.usage.output_tokens)
@@ -137,9 +145,12 @@ class Endpoint:
 
     def failed(self, seat: Seat, error: ProviderError, latency_s: float) -> None:
         """The call has brought a failure."""
+        if isinstance(error, LocalFault):
+            self._out_of_reach(seat, error)
+            return
         now_s = clock.now()
         self.counts.errors[error.kind] += 1
-        outcome = CallOutcome.NEUTRAL if isinstance(error, LocalFault) else outcome_of(error.kind, error.status)
+        outcome = outcome_of(error.kind, error.status)
         if outcome is CallOutcome.FAILURE:
             self.load.failed(now_s, latency_s)
             self.control.completed(now_s, seat.sending, ok=False)
@@ -166,6 +177,14 @@ class Endpoint:
         if seat.tokens:
             self.gate.settle(seat.tokens, 0)
         self._judge(seat.permit, CallOutcome.NEUTRAL, clock.now())
+
+    def _out_of_reach(self, seat: Seat, error: LocalFault) -> None:
+        """Nothing has left: no figure of the endpoint's counts it, and no more calls are made than have got through."""
+        if self._within_reach == math.inf:
+            logger.warning("endpoint %s: %s; %s", self.name, error.message, error.hint)
+        self._within_reach = float(max(1, self.calls))
+        self.counts.calls -= 1
+        self.left(seat)
 
     def _refused(self, seat: Seat, error: ProviderError, now_s: float) -> None:
         self.control.refused(now_s, seat.sending, allowed_per_s=self.gate.stated_per_s)

@@ -62,9 +62,9 @@ class Router:
     @property
     def limit(self) -> int:
         """Calls that may be under way now; at least one, for somebody must find out that an endpoint is back."""
-        limits = [e.control.limit for e in self._first if e.breaker.state is CircuitState.CLOSED]
+        limits = [e.limit for e in self._first if e.breaker.state is CircuitState.CLOSED]
         if not limits:
-            limits = [e.control.limit for e in self._fallbacks if e.breaker.state is CircuitState.CLOSED]
+            limits = [e.limit for e in self._fallbacks if e.breaker.state is CircuitState.CLOSED]
         return max(1, min(self._most, sum(limits)))
 
     def has_room(self) -> bool:

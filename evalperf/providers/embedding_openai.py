@@ -138,7 +138,7 @@ class _Endpoint:
         if not 200 <= reply.status < 300:
             raise refusal(reply.status, reply.headers, reply.body, secrets=self.endpoint.secrets)
         if reply.body[:1] != b"{" and is_page(reply.headers, reply.body):
-            raise page(reply.status, reply.body)
+            raise page(reply.status, reply.body, secrets=self.endpoint.secrets)
         return read_embeddings(reply.body, self.endpoint.secrets)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from evalperf.config.expand import secrets_in
 from evalperf.config.model import EndpointConfig
 from evalperf.errors import ConfigError
 from evalperf.providers.proxy import Proxy, http_basic
@@ -15,6 +16,9 @@ __all__ = ["HttpEndpoint", "http_endpoints"]
 
 _SHORTEST_SECRET = 6
 """Below this a value is a word like "EMPTY", and hiding it would only garble messages."""
+
+_SHORTEST_CREDENTIAL = 12
+"""Below this a value may be a word that a model says."""
 
 
 Auth = Literal["bearer", "api-key", "x-api-key", "none"]
@@ -44,8 +48,12 @@ class HttpEndpoint:
         self.ca_file = None if config.ca_file is None else base_dir / config.ca_file
         through = None if config.proxy in {None, "none"} else _split(config.proxy or "", f"{name}, its proxy")
         self.proxy = None if through is None else _proxy(through)
-        values = (*config.headers.values(), *_credentials(config, self._parts, through))
-        self.secrets = tuple({value for value in values if len(value) >= _SHORTEST_SECRET})
+        values = {*config.headers.values(), *key.values(), *_credentials(config, self.proxy)}
+        self.secrets = tuple(value for value in values if len(value) >= _SHORTEST_SECRET)
+        """What no message about the endpoint may show."""
+        longer = {value.rpartition(" ")[2] for value in values}  # without a scheme, as in Bearer
+        self.credentials = tuple(value for value in longer if len(value) >= _SHORTEST_CREDENTIAL)
+        """What no answer may show: of the secrets those that can't be words."""
 
     def beside(self, path: str) -> str:
         """The URL of `path` in the place of the last part of the base: http://host/health beside http://host/v1."""
@@ -117,9 +125,14 @@ def _proxy(parts: SplitResult) -> Proxy:
     return Proxy(parts.hostname or "", parts.port or 80, http_basic(parts))
 
 
-def _credentials(config: EndpointConfig, parts: SplitResult, through: SplitResult | None) -> tuple[str, ...]:
-    passwords = (parts.password, None if through is None else through.password)
-    return tuple(value for value in (config.api_key, *passwords) if value)
+def _credentials(config: EndpointConfig, proxy: Proxy | None) -> Iterator[str]:
+    """The key, and what the URLs of the endpoint and its proxy hold, as it is written and as it is sent."""
+    if config.api_key:
+        yield config.api_key
+    if proxy is not None and proxy.authorization is not None:
+        yield proxy.authorization
+    for secret in secrets_in([config.url, config.proxy or ""]):
+        yield from (secret, unquote(secret))
 
 
 def _check_header(header: str, value: str, name: str) -> None:

@@ -15,7 +15,7 @@ from evalperf.providers.checks import HealthCheck, check_endpoint
 from evalperf.providers.endpoint import HttpEndpoint
 from evalperf.providers.headers import LimitHeaders
 from evalperf.providers.http import open_transport
-from evalperf.providers.refusals import is_page, page, refusal, refusal_in_body
+from evalperf.providers.refusals import hidden, is_page, page, refusal, refusal_in_body
 from evalperf.providers.sse import EventParser, EventTooLongError, ServerEvent
 from evalperf.providers.transport import HttpLimits, Reply, Stream, Transport
 from evalperf.providers.wire import AnswerStream, Wire
@@ -97,11 +97,12 @@ class OverHttp:
             if not 200 <= reply.status < 300:
                 raise refusal(reply.status, reply.headers, reply.body, secrets=self._endpoint.secrets)
             if reply.body[:1] != b"{" and is_page(reply.headers, reply.body):
-                raise page(reply.status, reply.body)
+                raise page(reply.status, reply.body, secrets=self._endpoint.secrets)
             completion = self._wire.read(reply.body)
         except ProviderError as error:
             error.limit_headers = limits
             raise
+        completion = _without(self._endpoint.credentials, completion)
         return completion if limits is None else structs.replace(completion, limit_headers=limits)
 
     async def _stream(self, body: bytes) -> Completion:
@@ -119,6 +120,7 @@ class OverHttp:
                 error.retryable = error.retryable and not answer.begun
                 error.limit_headers = limits
                 raise
+        completion = _without(self._endpoint.credentials, completion)
         return completion if limits is None else structs.replace(completion, limit_headers=limits)
 
     async def _follow(self, stream: Stream, answer: AnswerStream) -> float | None:
@@ -151,3 +153,17 @@ class OverHttp:
             if answer.add(event):
                 return True
         return False
+
+
+def _without(credentials: tuple[str, ...], completion: Completion) -> Completion:
+    """The completion in which no credential stands: a gateway may answer with what it was sent."""
+    texts = (completion.text, completion.model or "", completion.finish_reason or "", *completion.alternatives)
+    if not any(secret in text for secret in credentials for text in texts):
+        return completion
+    return structs.replace(
+        completion,
+        text=hidden(completion.text, credentials),
+        alternatives=tuple(hidden(text, credentials) for text in completion.alternatives),
+        model=None if completion.model is None else hidden(completion.model, credentials),
+        finish_reason=None if completion.finish_reason is None else hidden(completion.finish_reason, credentials),
+    )

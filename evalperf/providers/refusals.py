@@ -94,7 +94,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Co
     if (wish := headers.get("x-should-retry")) in {"true", "false"}:
         retryable = wish == "true"
     error_type = WrongAddress if status in {404, 405} else ProviderError
-    said = _page_title(body) if is_page(headers, body) else excerpt(complaint.message, secrets)
+    said = _page_title(body, secrets) if is_page(headers, body) else excerpt(complaint.message, secrets)
     return error_type(
         kind,
         f"HTTP {status}: {said}" if said else f"HTTP {status}",
@@ -158,9 +158,10 @@ def _complaint(body: bytes) -> _Complaint:
     )
 
 
-def page(status: int, body: bytes) -> WrongAddress:
+def page(status: int, body: bytes, *, secrets: Collection[str] = ()) -> WrongAddress:
     """The failure that a web page in the place of an answer stands for."""
-    return WrongAddress("bad_reply", f"HTTP {status}: {_page_title(body)} in place of an answer", status=status)
+    title = _page_title(body, secrets)
+    return WrongAddress("bad_reply", f"HTTP {status}: {title} in place of an answer", status=status)
 
 
 def is_page(headers: Mapping[str, str], body: bytes) -> bool:
@@ -169,17 +170,23 @@ def is_page(headers: Mapping[str, str], body: bytes) -> bool:
     return "text/html" in headers.get("content-type", "").lower() or start.startswith((b"<!doctype html", b"<html"))
 
 
-def _page_title(body: bytes) -> str:
+def _page_title(body: bytes, secrets: Collection[str]) -> str:
     title = re.search(rb"<title[^>]*>(.*?)</title>", body[:8192], re.IGNORECASE | re.DOTALL)
-    return f'an HTML page, "{excerpt(title[1], ())}"' if title else "an HTML page"
+    return f'an HTML page, "{excerpt(title[1], secrets)}"' if title else "an HTML page"
+
+
+def hidden(text: str, secrets: Collection[str]) -> str:
+    """The text without secrets, which a server may send back."""
+    for secret in secrets:
+        text = text.replace(secret, _HIDDEN)
+    return text
 
 
 def excerpt(text: str | bytes, secrets: Collection[str]) -> str:
     """At most 200 characters on one line, safe for a terminal: controls and bidi marks escaped, secrets hidden."""
     if isinstance(text, bytes):
         text = text[: 64 * _EXCERPT_CHARS].decode("utf-8", "replace")
-    for secret in secrets:
-        text = text.replace(secret, _HIDDEN)
+    text = hidden(text, secrets)
     text = " ".join(text[: 16 * _EXCERPT_CHARS].split())
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return safe if len(safe) <= _EXCERPT_CHARS else safe[: _EXCERPT_CHARS - 1] + "…"

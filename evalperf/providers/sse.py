@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 __all__ = ["EventParser", "EventTooLongError", "ServerEvent"]
 
+_BOM = b"\xef\xbb\xbf"
+
 
 class ServerEvent(NamedTuple):
     """One event; `name` is "message" where the server names none."""
@@ -37,8 +39,11 @@ class EventParser:
     def feed(self, piece: bytes) -> list[ServerEvent]:
         """The events that `piece` completes, in order; raises EventTooLongError."""
         text = self._rest + piece if self._rest else piece
-        if self._fresh and len(text) >= 3:
-            text, self._fresh = text.removeprefix(b"\xef\xbb\xbf"), False
+        if self._fresh:
+            if len(text) < len(_BOM) and _BOM.startswith(text):
+                self._rest = text
+                return []
+            text, self._fresh = text.removeprefix(_BOM), False
         self._rest = b""
         lines = text.splitlines(keepends=True)
         if lines and not lines[-1].endswith(b"\n"):
@@ -59,7 +64,7 @@ class EventParser:
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data.append(value)
-            self._data_bytes += len(value)
+            self._data_bytes += len(value) + 1  # lines of nothing fill the memory, too
             if self._data_bytes > self._max_event_bytes:
                 raise EventTooLongError(f"an event of the stream is longer than {self._max_event_bytes} bytes")
         elif field == b"event":

@@ -99,13 +99,15 @@ class AppendFile:
             self.synced = self.size
             self._unsynced.clear()
 
-    def cut_unsynced(self) -> list[bytes]:
-        """Takes back every frame that may not be on the disk: after a failed sync nobody knows which are."""
-        frames = list(self._unsynced)
-        self._unsynced.clear()
+    def unsynced(self) -> bytes:
+        """Every frame that may not be on the disk: after a failed sync nobody knows which are."""
+        return b"".join(self._unsynced)
+
+    def cut_unsynced(self) -> None:
+        """Takes these frames back; on OSError they are still there."""
         self._disk.truncate(self._fd, self.synced)
+        self._unsynced.clear()
         self.size = self.synced
-        return frames
 
     def close(self) -> None:
         """The descriptor is free; a second call does nothing."""
@@ -127,19 +129,20 @@ def recover_sync(file: AppendFile, open_next: Callable[[], AppendFile]) -> Appen
     The kernel may have dropped the pages it could not write and report success for the next sync, so the tail is cut
     and written anew; if that fails, too, it goes to a new file; if even that fails, OutputError.
     """
-    frames: list[bytes] = []
+    frames = file.unsynced()
     with contextlib.suppress(OSError):
-        frames = file.cut_unsynced()
-        file.append(b"".join(frames))
+        file.cut_unsynced()
+        file.append(frames)
         file.sync()
         return file
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # what can't be cut may be there twice: better than not at all
         file.cut_unsynced()
     following = open_next()
     try:
-        following.append(b"".join(frames))
+        following.append(frames)
         following.sync()
     except OSError as error:
+        following.close()
         raise unwritable(following.path, error) from error
     return following
 

@@ -8,6 +8,7 @@ after `datasync`. A `write` may be short, also on a full disk, and a kill may te
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Protocol
 __all__ = ["Disk", "LocalDisk", "copy_range", "read_file", "write_all", "write_file"]
 
 BLOCK_BYTES = 1 << 20
+USED_UP = frozenset({errno.EMFILE, errno.ENFILE})
+"""No descriptor is left, of the process or of the machine."""
 
 
 class Disk(Protocol):
@@ -62,16 +65,28 @@ class Disk(Protocol):
 
 
 class LocalDisk:
-    """The real one."""
+    """The real one; it may hold descriptors for the time when connections have taken all others."""
+
+    def __init__(self, spare: int = 0) -> None:
+        self._wanted = spare
+        self._spare: list[int] = []
+        self._hold()
+
+    def release(self) -> None:
+        """Gives the held descriptors back."""
+        self._wanted = 0
+        while self._spare:
+            os.close(self._spare.pop())
 
     def open_append(self, path: Path) -> int:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return self._open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
 
     def open_read(self, path: Path) -> int:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return self._open(path, os.O_RDONLY)
 
     def close(self, fd: int) -> None:
         os.close(fd)
+        self._hold()
 
     def size(self, fd: int) -> int:
         return os.fstat(fd).st_size
@@ -93,11 +108,11 @@ class LocalDisk:
             os.fdatasync(fd)
 
     def sync_folder(self, folder: Path) -> None:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = self._open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(fd)
         finally:
-            os.close(fd)
+            self.close(fd)
 
     def make_folder(self, folder: Path) -> None:
         with contextlib.suppress(FileExistsError):
@@ -124,7 +139,22 @@ class LocalDisk:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(fd, 0, size)
         finally:
-            os.close(fd)
+            self.close(fd)
+
+    def _open(self, path: Path, flags: int) -> int:
+        """Tries again with each descriptor that was held: somebody else may be quicker to take it."""
+        while True:
+            try:
+                return os.open(path, flags | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                if error.errno not in USED_UP or not self._spare:
+                    raise
+                os.close(self._spare.pop())
+
+    def _hold(self) -> None:
+        with contextlib.suppress(OSError):
+            while len(self._spare) < self._wanted:
+                self._spare.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
 
 def write_all(disk: Disk, fd: int, data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 __all__ = ["Bitmap", "key_of"]
 
@@ -26,6 +26,18 @@ class Bitmap:
         byte = key >> 3
         return byte < len(self._bits) and bool(self._bits[byte] >> (key & 7) & 1)
 
+    def first_missing(self, start: int, end: int) -> int:
+        """The first key from `start` on that is not in the set, `end` if all before that are; a byte at a time."""
+        key = start
+        while key < end and key & 7 and key in self:
+            key += 1
+        if key & 7 == 0:
+            rest = self._bits[key >> 3 : (end >> 3) + 1]
+            key += (len(rest) - len(rest.lstrip(b"\xff"))) << 3
+        while key < end and key in self:
+            key += 1
+        return min(key, end)
+
     def add(self, key: int) -> bool:
         """Whether the key is new."""
         self._make_room(key)
@@ -36,9 +48,8 @@ class Bitmap:
         self._count += 1
         return True
 
-    def update(self, keys: Iterable[int]) -> int:
+    def update(self, keys: Collection[int]) -> int:
         """Adds them; how many were there already."""
-        keys = list(keys)
         if not keys:
             return 0
         self._make_room(max(keys))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evalperf.results.disk import Disk, read_file, write_file
-from evalperf.results.frames import ABORT, BASE, DOUBT, INTENT, RESPONSE, TALLY, Frame, decode_frames, encode_frame
+from evalperf.results.frames import ABORT, BASE, DOUBT, INTENT, RESPONSE, TALLY, Frame, encode_frame, locate_frames
 
 __all__ = ["Facts", "carry_over", "journal_name", "journal_number", "read_facts"]
 
@@ -26,6 +26,8 @@ class Facts:
         self.doubts: Counter[Identity] = Counter()
         self.ever_in_doubt = ever_in_doubt
         """Over the whole run, those of finished cases included: the most calls that can have been paid for twice."""
+        self.damage: tuple[str, ...] = ()
+        """Stretches between frames that are none, one sentence each; a cut-off write at an end is not among them."""
 
     @property
     def replayable(self) -> int:
@@ -75,8 +77,15 @@ def read_facts(
     numbers = sorted(number for name in disk.names(folder) if (number := journal_number(name)) is not None)
     facts = Facts(ever_in_doubt)
     intents: Counter[Identity] = Counter()
+    damage: list[str] = []
     for number in numbers:
-        for frame in decode_frames(read_file(disk, folder / journal_name(number))):
+        name, end = journal_name(number), 0
+        for start, after, frame in locate_frames(read_file(disk, folder / name)):
+            if start > end:
+                damage.append(
+                    f"journal/{name}: {start - end:,} bytes from byte {end:,} tell of calls, and can't be read"
+                )
+            end = after
             if frame.kind == BASE:  # all before it is in this journal again
                 facts, intents = facts.emptied(), Counter()
             elif frame.kind == TALLY:
@@ -86,6 +95,7 @@ def read_facts(
     new = +intents  # an answer without its intent (its frame was damaged) is not an answer to another call
     facts.ever_in_doubt += new.total()
     facts.doubts += new
+    facts.damage = tuple(damage)
     return facts, numbers
 
 

@@ -262,8 +262,8 @@ class Journal:
         try:
             await self._run(full.file.sync if self._durable else full.file.close)
         except OSError:
-            self._current.file = recover_sync(full.file, lambda: self._current.file)
-            self._current.keys |= full.keys
+            if recover_sync(full.file, lambda: following) is following:
+                self._current.keys |= full.keys
         if self._durable:
             full.file.close()
 

@@ -154,7 +154,7 @@ class PartWriter:
     def _create(self) -> AppendFile:
         self._disk.make_folder(self._folder)
         self._number += 1
-        file = self._open()
+        file = self._file = self._open()  # known to `close` from here on
         self._disk.sync_folder(self._folder)
         return file
 

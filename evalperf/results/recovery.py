@@ -45,6 +45,8 @@ class Recovery(Struct, kw_only=True):
     ok: Bitmap
     failed: Bitmap
     """Cases with a row in failures/, whether or not they have a result by now."""
+    complete: bool
+    """Whether the run has ended, and every row that it ended with is there."""
     manifest: Manifest
     results: Active
     failures: Active
@@ -67,11 +69,17 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
     results = _Folder(disk, directory, directory.results, manifest, damage).read(ok)
     failures = _Folder(disk, directory, directory.failures, manifest, damage).read(failed)
     done = ok if options.retry_failed else ok.union(failed)
-    facts, number = Facts(_tally_at_end(disk, directory.success)), 1
+    success = _success(disk, directory.success)
+    facts, number = Facts(success.get("in_doubt", 0)), 1
     if options.journal:
         disk.make_folder(directory.journal)
         facts, numbers = read_facts(disk, directory.journal, done.__contains__, ever_in_doubt=facts.ever_in_doubt)
         number = carry_over(disk, directory.journal, facts, numbers)
+        damage += facts.damage
+    complete = (success.get("results"), success.get("failures")) == (len(ok), failed.count_beyond(ok))
+    if not complete and disk.exists(directory.success):  # rows that it counts are lost
+        disk.remove(directory.success)
+        disk.sync_folder(directory.results)
     report = Recovered(
         done=len(done),
         failed=failed.count_beyond(ok),
@@ -84,6 +92,7 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
         report=report,
         ok=ok,
         failed=failed,
+        complete=complete,
         manifest=manifest,
         results=results,
         failures=failures,
@@ -92,14 +101,13 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
     )
 
 
-def _tally_at_end(disk: Disk, success: Path) -> int:
-    """The calls ever in doubt of a run that has ended: its journals are gone. A damaged file is written anew."""
+def _success(disk: Disk, path: Path) -> dict[str, int]:
+    """The counts that a run has ended with; none where it has not, or where they can't be read."""
     try:
-        found = msgspec.json.decode(read_file(disk, success), type=dict[str, int | str])
+        found = msgspec.json.decode(read_file(disk, path), type=dict[str, int | str])
     except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
-        return 0
-    in_doubt = found.get("in_doubt", 0)
-    return in_doubt if isinstance(in_doubt, int) else 0
+        return {}
+    return {name: count for name, count in found.items() if isinstance(count, int)}
 
 
 def _remove_temporary(disk: Disk, folder: Path) -> None:

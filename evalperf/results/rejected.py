@@ -22,6 +22,8 @@ class RejectedLine(Struct, frozen=True, kw_only=True):
     line: int | None
     column: int | None = None
     reason: str
+    excerpt: str = ""
+    """The beginning of the line."""
 
 
 class Rejected:

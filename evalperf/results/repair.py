@@ -29,14 +29,17 @@ def repair(disk: Disk, part: Path, found: Sequence[Found], gaps: Sequence[Gap], 
 def _rewrite(disk: Disk, part: Path, found: Iterable[Found]) -> None:
     temporary = part.with_name(part.name + ".tmp")
     disk.remove(temporary)
-    source, target = disk.open_read(part), disk.open_append(temporary)
+    source = disk.open_read(part)
     try:
-        for member in found:
-            copy_range(disk, source, target, member.offset, member.offset + member.header.size_bytes)
-        disk.datasync(target)
+        target = disk.open_append(temporary)
+        try:
+            for member in found:
+                copy_range(disk, source, target, member.offset, member.offset + member.header.size_bytes)
+            disk.datasync(target)
+        finally:
+            disk.close(target)
     finally:
         disk.close(source)
-        disk.close(target)
     disk.rename(temporary, part)
     disk.sync_folder(part.parent)
 

@@ -36,6 +36,9 @@ __all__ = ["Store", "open_store"]
 WAITING_BYTES = 64 << 20
 """Most bytes of results that wait for the writer."""
 
+SPARE_DESCRIPTORS = 8
+"""Two parts, two journals, the manifest, and what is open for a moment: writing must go on when connections can't."""
+
 T = TypeVar("T")
 
 
@@ -64,7 +67,7 @@ class Store:
         self._done = recovery.ok.copy() if options.retry_failed else recovery.ok.union(recovery.failed)
         self._taken = self._done.copy()  # handed in, perhaps not yet on disk: no case gets two results
         self._ever_in_doubt = recovery.facts.ever_in_doubt
-        self._complete = disk.exists(directory.success)
+        self._complete = recovery.complete
         self._writing = 0
         self._reserve = Reserve(disk, directory.reserve, options.reserve_bytes if options.journal else 0)
         self._reserve.hold()
@@ -83,6 +86,11 @@ class Store:
     def is_done(self, seq: int, epoch: int) -> bool:
         """Whether the case has its row on disk and needs no work in this session."""
         return (seq - 1) * self._epochs + epoch - 1 in self._done
+
+    def done_until(self, seq: int, end: int) -> int:
+        """The first line from `seq` on that needs work in some epoch; `end` if none before that does."""
+        epochs = self._epochs
+        return self._done.first_missing((seq - 1) * epochs, (end - 1) * epochs) // epochs + 1
 
     def waiting(self) -> int:
         """Results that are not on disk yet."""
@@ -176,20 +184,19 @@ class Store:
     def _seal(self) -> None:
         self._results.seal()
         self._failures.seal()
-        content = {
-            "format_version": FORMAT_VERSION,
-            "results": len(self._ok),
-            "failures": self._failed.count_beyond(self._ok),
-            "in_doubt": self._ever_in_doubt,
-            "manifest_sha256": self._manifest.digest(),
-        }
         try:
+            content = {
+                "format_version": FORMAT_VERSION,
+                "results": len(self._ok),
+                "failures": self._failed.count_beyond(self._ok),
+                "in_doubt": self._ever_in_doubt,
+                "manifest_sha256": self._manifest.digest(),
+            }
             write_file(self._disk, self._directory.success, msgspec.json.encode(content) + b"\n")
             if self.journal is not None:
                 self.journal.remove_files()
         except OSError as error:
             raise unwritable(self._directory.path, error) from error
-        self._complete = True
 
     def _parts(self, folder: Path, active: Active, options: StoreOptions) -> PartWriter:
         limits = PartLimits(
@@ -230,10 +237,11 @@ async def open_store(
     """
     lock = RunLock(directory.lock)
     lock.acquire()
+    local = LocalDisk(SPARE_DESCRIPTORS)
     try:
         with ThreadPoolExecutor(2, "evalperf-store") as executor:  # one for the results, one for the journal
             store = await asyncio.get_running_loop().run_in_executor(
-                executor, lambda: _open(disk or LocalDisk(), directory, info, options, (executor, emit))
+                executor, lambda: _open(disk or local, directory, info, options, (executor, emit))
             )
             store.start()
             try:
@@ -247,6 +255,7 @@ async def open_store(
             finally:
                 store.release()
     finally:
+        local.release()
         lock.release()
 
 

@@ -39,19 +39,23 @@ class Gap(Struct, frozen=True):
 
 
 def walk(read_at: ReadAt, size: int, *, bodies: bool) -> Iterator[Found | Gap]:
-    """Every member and every gap in order; `bodies` = members are checked to the last byte, not only their headers."""
+    """Every member and every gap in order; `bodies` = members are checked to the last byte, not only their headers.
+
+    So is a member behind which no other begins: where bytes of it are missing, it reaches into the next one.
+    """
     offset = 0
     while offset < size:
         header = _header(read_at, offset)
         if header is not None and offset + header.size_bytes <= size:
             end = offset + header.size_bytes
-            if not bodies or _sound(read_at, offset, header):
+            if (not bodies and _joined(read_at, end, size)) or _sound(read_at, offset, header):
                 yield Found(offset, header)
             else:
+                end = _next_member(read_at, offset + 1, end, size, bodies=bodies)
                 yield Gap(offset, end, "damaged", header)
             offset = end
             continue
-        end = _next_member(read_at, offset + 1, size, bodies=bodies)
+        end = _next_member(read_at, offset + 1, size, size, bodies=bodies)
         torn = end == size and _is_torn(read_at, offset, size)
         yield Gap(offset, end, "torn" if torn else "damaged", header)
         offset = end
@@ -81,21 +85,28 @@ def _sound(read_at: ReadAt, offset: int, header: Header) -> bool:
     return True
 
 
-def _next_member(read_at: ReadAt, start: int, size: int, *, bodies: bool) -> int:
-    """Where the next whole member begins, or the end of the file."""
-    while start < size:
+def _joined(read_at: ReadAt, end: int, size: int) -> bool:
+    """Whether another member begins where one ends, or nothing."""
+    return end == size or read_at(len(MAGIC), end) == MAGIC
+
+
+def _next_member(read_at: ReadAt, start: int, before: int, size: int, *, bodies: bool) -> int:
+    """Where the next whole member begins, but for `before`; `size` is that of the file."""
+    while start < before:
         block = read_at(BLOCK_BYTES, start)
         at = block.find(MAGIC)
         if at < 0:
             start += max(len(block) - len(MAGIC) + 1, 1)
             continue
         offset = start + at
+        if offset >= before:
+            break
         header = _header(read_at, offset)
         whole = header is not None and offset + header.size_bytes <= size
         if header is not None and whole and (not bodies or _sound(read_at, offset, header)):
             return offset
         start = offset + 1
-    return size
+    return before
 
 
 def _is_torn(read_at: ReadAt, offset: int, size: int) -> bool:

@@ -29,6 +29,20 @@ def jsonl(path: Path, *records: Any) -> Path:
     return path
 
 
+class Finished:
+    """The cases of earlier sessions."""
+
+    def __init__(self, cases: set[tuple[int, int]], epochs: int = 1) -> None:
+        self.cases, self.epochs = cases, epochs
+
+    def is_done(self, seq: int, epoch: int) -> bool:
+        return (seq, epoch) in self.cases
+
+    def done_until(self, seq: int, end: int) -> int:
+        every = range(1, self.epochs + 1)
+        return next((n for n in range(seq, end) if not all(self.is_done(n, epoch) for epoch in every)), end)
+
+
 async def batches_of(path: Path | list[Path], **options: Any) -> list[list[Case]]:
     bounds = {"max_cases": options.pop("max_cases", 1000), "max_bytes": options.pop("max_bytes", BIG)}
     done, on_reject = options.pop("done", None), options.pop("on_reject", None)
@@ -377,19 +391,19 @@ async def test_two_sessions_take_what_one_would(tmp_path: Path, data: st.DataObj
     path = jsonl(tmp_path / "c.jsonl", *lines)
     whole = await cases_of(path, **options)
     done = set(data.draw(st.lists(st.sampled_from([(c.seq, c.epoch) for c in whole]))) if whole else [])
-    rest = await cases_of(path, **options, done=lambda seq, epoch: (seq, epoch) in done)
+    rest = await cases_of(path, **options, done=Finished(done, options["epochs"]))
     assert rest == [case for case in whole if (case.seq, case.epoch) not in done]
 
 
 async def test_done_cases_count_for_the_limit(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "c.jsonl", *numbered(9))
-    assert [case.seq for case in await cases_of(path, limit=5, done=lambda seq, _epoch: seq in {1, 2})] == [3, 4, 5]
+    assert [case.seq for case in await cases_of(path, limit=5, done=Finished({(1, 1), (2, 1)}))] == [3, 4, 5]
 
 
 async def test_a_duplicate_of_a_done_case_is_still_an_error(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "c.jsonl", {"id": "a", "input": "x"}, {"id": "a", "input": "y"})
     with pytest.raises(InputError, match='duplicate id "a"'):
-        await cases_of(path, done=lambda seq, _epoch: seq == 1)
+        await cases_of(path, done=Finished({(1, 1)}))
 
 
 # mapping ------------------------------------------------------------------------------------------------------------

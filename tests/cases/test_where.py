@@ -82,6 +82,7 @@ def test_does_not_hold(text: str) -> None:
         ("startswith(category)", 1, "takes 2 arguments"),
         ("b'x' == category", 1, "only texts"),
         ("tags[0]()", 1, "can't be called"),
+        ("'\u2028' == (yield)", 9, "not allowed"),
         ("(" * 500 + "1" + ")" * 500, None, ""),
         ("x" * 3000, None, "longer than"),
     ],
@@ -95,6 +96,15 @@ def test_what_is_not_allowed_is_refused_with_a_caret(text: str, column: int | No
         assert first.startswith(f"cases.where:{column}:")
         assert caret.index("^") - 2 == column - 1
         assert shown == f"  {text}"
+
+
+def test_of_a_long_expression_only_what_is_around_the_fault_is_shown() -> None:
+    text = "x + " * 200 + "(yield)" + " + x" * 200
+    with pytest.raises(ConfigError) as caught:
+        parse_where(text)
+    _, shown, caret = caught.value.message.split("\n")
+    assert len(shown) < 130
+    assert shown[caret.index("^") :].startswith("yield")
 
 
 @pytest.mark.parametrize(

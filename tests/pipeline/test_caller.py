@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from evalperf.errors import ConfigError, ProviderError, StoppedError
+from evalperf.pipeline.caller import FOR_A_DESCRIPTOR_S
 from evalperf.pipeline.job import Again
-from evalperf.providers import WrongAddress
+from evalperf.providers import LocalFault, WrongAddress
 from evalperf.records import Call, Completion, Response, Unanswered
+from evalperf.resilience import CircuitState
 from tests.support.fakes import FakeJournal, ScriptedProvider, answer, busy, caller, job, request
 from tests.support.virtual_loop import run_virtual
 
@@ -75,6 +77,30 @@ def test_the_last_attempt_gives_up_with_the_failure() -> None:
     outcome = run_virtual(attempt(caller([provider]), of))
     assert isinstance(outcome, Unanswered)
     assert (outcome.failure.kind, outcome.failure.status, outcome.call.attempts) == ("server_error", 503, 4)
+
+
+def test_a_call_for_which_this_machine_lacks_a_descriptor_is_no_attempt() -> None:
+    """Neither a retry is spent nor the endpoint blamed; nothing has left, and nothing is in doubt."""
+    journal = FakeJournal()
+    provider = ScriptedProvider(lambda _, __: LocalFault("connection", "no descriptor", retryable=True, hint="ulimit"))
+    one, of = caller([provider], journal=journal), job()
+    for _ in range(50):  # far more than the attempts that a case has
+        again = run_virtual(attempt(one, of))
+        assert again == Again(FOR_A_DESCRIPTOR_S, "connection", "scripted")
+    assert of.attempts == 0
+    assert journal.told[-1] == ("abort", 1, 1)
+    (endpoint,) = one._router.endpoints
+    assert endpoint.breaker.state is CircuitState.CLOSED
+    assert (endpoint.counts.calls, endpoint.counts.errors.total(), endpoint.limit) == (0, 0, 1)
+
+
+def test_a_machine_that_stays_without_descriptors_stops_the_run() -> None:
+    """Nothing fails for it, and it can be resumed."""
+    provider = ScriptedProvider(lambda _, __: LocalFault("connection", "no descriptor", retryable=True, hint="ulimit"))
+    of = job()
+    of.first_sent_s = -21.0
+    with pytest.raises(StoppedError, match="no descriptor"):
+        run_virtual(attempt(caller([provider], total_s=20.0), of))
 
 
 def test_no_attempt_starts_after_the_total_time() -> None:

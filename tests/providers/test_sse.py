@@ -46,11 +46,19 @@ def test_a_byte_order_mark_is_not_part_of_the_first_line() -> None:
     assert parse(b"\xef\xbb", b"\xbfdata: x\n\n") == [("message", b"x")]
 
 
+def test_only_the_first_bytes_of_a_stream_can_be_a_byte_order_mark() -> None:
+    assert parse(b"\n", b"\xef\xbb\xbfdata: x\n\n") == []
+    assert parse(b"\r", b"\n\xef\xbb\xbfdata: x\n\n") == []
+
+
 def test_the_end_of_the_stream_completes_the_last_event() -> None:
     assert parse(b"data: [DONE]") == [("message", b"[DONE]")]
 
 
-@pytest.mark.parametrize("piece", [b"data: " + b"x" * 2000, b"data: " + b"x" * 600 + b"\ndata: " + b"x" * 600 + b"\n"])
+@pytest.mark.parametrize(
+    "piece",
+    [b"data: " + b"x" * 2000, b"data: " + b"x" * 600 + b"\ndata: " + b"x" * 600 + b"\n", b"data:\n" * 2000],
+)
 def test_an_event_that_never_ends_is_refused(piece: bytes) -> None:
     with pytest.raises(EventTooLongError):
         parse(piece)

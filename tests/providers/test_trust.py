@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 from pathlib import Path
 
 import pytest
 
 from evalperf.errors import ConfigError
+from evalperf.providers.trust import tls_context
 from tests.support.certificates import Certificate
 from tests.support.http_server import chat_reply, scripted_server
 from tests.support.names import resolve_to
@@ -49,3 +51,8 @@ async def test_a_file_without_certificates_is_named(tmp_path: Path, content: str
         async with opened(config, tmp_path):
             pass
     assert "BEGIN CERTIFICATE" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_nothing_older_than_tls_1_2_is_spoken(verify: bool) -> None:
+    assert tls_context(verify=verify).minimum_version >= ssl.TLSVersion.TLSv1_2

@@ -94,20 +94,47 @@ def read_keys(directory: RunDirectory, damage: list[Any] | None = None) -> list[
     return sorted((result.seq, result.epoch, result.status) for result in found)
 
 
+def open_descriptors() -> int:
+    """How many this process has."""
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
 class FaultyDisk(LocalDisk):
     """Fails the calls that `faults` names by kind and number (from 1), and has room for so many bytes."""
 
     def __init__(self, faults: dict[str, set[int]] | None = None, room: int | None = None) -> None:
+        super().__init__()
         self.faults = faults or {}
         self.room = room
         self.calls: dict[str, int] = {}
         self.short_writes = False
-        self.used: dict[int, int] = {}
+        self.opened: set[int] = set()
+        """Descriptors that are not closed yet."""
 
     def _tick(self, kind: str) -> None:
         self.calls[kind] = self.calls.get(kind, 0) + 1
         if self.calls[kind] in self.faults.get(kind, ()):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def open_append(self, path: Path) -> int:
+        self._tick("open")
+        fd = super().open_append(path)
+        self.opened.add(fd)
+        return fd
+
+    def open_read(self, path: Path) -> int:
+        self._tick("open")
+        fd = super().open_read(path)
+        self.opened.add(fd)
+        return fd
+
+    def close(self, fd: int) -> None:
+        self.opened.remove(fd)
+        super().close(fd)
+
+    def read(self, fd: int, size: int, offset: int) -> bytes:
+        self._tick("read")
+        return super().read(fd, size, offset)
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         self._tick("write")

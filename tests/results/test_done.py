@@ -31,6 +31,16 @@ def test_union_and_difference_are_those_of_sets(one: set[int], other: set[int]) 
     assert a.count_beyond(b) == len(one - other)
 
 
+@given(st.sets(st.integers(0, 80)), st.integers(0, 100), st.integers(0, 100))
+def test_the_first_missing_key_is_the_first_that_is_not_there(keys: set[int], start: int, length: int) -> None:
+    """Also beyond the last byte, and in sets of which nearly all is there."""
+    for chosen in (keys, set(range(81)) - keys):
+        bitmap = Bitmap()
+        bitmap.update(chosen)
+        every = range(start, start + length)
+        assert bitmap.first_missing(start, start + length) == next((k for k in every if k not in chosen), every.stop)
+
+
 def test_a_copy_grows_alone() -> None:
     first = Bitmap()
     first.add(3)
@@ -38,3 +48,4 @@ def test_a_copy_grows_alone() -> None:
     second.add(4)
     assert 4 not in first
     assert 3 in second
+    assert (len(first), len(second)) == (1, 2)

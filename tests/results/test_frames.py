@@ -46,3 +46,8 @@ def test_reading_goes_on_behind_any_damage() -> None:
 
 def test_garbage_is_no_frame() -> None:
     assert list(decode_frames(b"\xe5EPJ" + bytes(50) + b"\xe5EPJ")) == []
+
+
+def test_more_attempts_than_a_frame_can_count_are_its_most() -> None:
+    (frame,) = decode_frames(encode_frame(Frame(INTENT, 1, 0, 70_000)))
+    assert frame.attempt == 65_535

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from evalperf.errors import OutputError, RunLockedError
-from evalperf.results.lock import RunLock
+from evalperf.results.lock import RunLock, holder_of
+from tests.results.helpers import open_descriptors
 
 HOLD = """
 import sys, time
@@ -64,3 +66,49 @@ def test_a_symlink_in_its_place_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         RunLock(tmp_path / "lock").acquire()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_nothing_stays_open_of_a_lock_that_was_refused_or_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    before = open_descriptors()
+    assert holder_of(path) is None
+    lock = RunLock(path)
+    lock.acquire()
+    held = open_descriptors()
+    with pytest.raises(RunLockedError):
+        RunLock(path).acquire()
+    assert str(holder_of(path)).startswith(f"process {os.getpid()} on ")
+    assert open_descriptors() == held
+    lock.release()
+    lock.release()
+    assert holder_of(path) is None
+    assert open_descriptors() == before
+
+
+def test_a_lock_that_can_not_be_signed_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = open_descriptors()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(OutputError, match="No space left on device"):
+            RunLock(tmp_path / "lock").acquire()
+    assert open_descriptors() == before
+    assert holder_of(tmp_path / "lock") is None
+
+
+def test_a_longer_signature_leaves_no_rest(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text("x" * 1000)
+    lock = RunLock(tmp_path / "lock")
+    lock.acquire()
+    assert str(holder_of(tmp_path / "lock")).startswith(f"process {os.getpid()} on ")
+    lock.release()
+
+
+def test_a_holder_that_has_not_signed_yet_is_told_as_such(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path / "lock")
+    lock.acquire()
+    (tmp_path / "lock").write_text("")
+    assert holder_of(tmp_path / "lock") == "another process, which has not yet said which"
+    lock.release()

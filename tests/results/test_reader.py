@@ -7,7 +7,8 @@ import pytest
 from evalperf.errors import DamageError
 from evalperf.results import Damage, RunDirectory, RunInfo, open_store, read_results, read_success
 from evalperf.results.member import make_member
-from tests.results.helpers import ignore, make_result, make_run, options, read_keys, write
+from evalperf.results.rows import encode_rows
+from tests.results.helpers import ignore, make_result, make_run, open_descriptors, options, read_keys, write
 
 
 @pytest.fixture
@@ -132,3 +133,46 @@ def test_a_success_file_that_is_damaged_is_told(run: tuple[RunDirectory, RunInfo
     run[0].success.write_text("{")
     with pytest.raises(DamageError):
         read_success(run[0])
+
+
+def sealed_part(directory: RunDirectory, *members: tuple[list[int], list[int]]) -> None:
+    """A part of members with (cases in it, cases that its header names)."""
+    data = [
+        make_member(encode_rows([make_result(seq) for seq in rows]), [seq - 1 for seq in named], 1)
+        for rows, named in members
+    ]
+    (directory.results / "part-00001.jsonl.gz").write_bytes(b"".join(data))
+
+
+def test_of_a_member_that_repeats_some_cases_the_others_are_read(run: tuple[RunDirectory, RunInfo]) -> None:
+    sealed_part(run[0], ([1, 2], [1, 2]), ([2, 3], [2, 3]))
+    assert read_keys(run[0]) == [(1, 1, "ok"), (2, 1, "ok"), (3, 1, "ok")]
+
+
+def test_a_header_that_names_other_rows_than_there_are_is_told(run: tuple[RunDirectory, RunInfo]) -> None:
+    sealed_part(run[0], ([1], [1, 2]), ([3], [3]))
+    damage: list[Damage] = []
+    assert read_keys(run[0], damage) == [(3, 1, "ok")]
+    assert [(piece.offset, piece.results, piece.reason) for piece in damage] == [
+        (0, 2, "1 rows where its header says 2")
+    ]
+
+
+async def test_reading_leaves_nothing_open_also_when_it_is_given_up(run: tuple[RunDirectory, RunInfo]) -> None:
+    await ten_members(run)
+    before = open_descriptors()
+    assert len(list(read_results(run[0]))) == 100
+    assert open_descriptors() == before
+    reading = read_results(run[0])
+    next(reading)
+    assert open_descriptors() == before + 1
+    del reading
+    assert open_descriptors() == before
+
+
+def test_many_damaged_places_are_listed_up_to_ten(run: tuple[RunDirectory, RunInfo]) -> None:
+    for number in range(1, 14):
+        (run[0].results / f"part-{number:05d}.jsonl.gz").write_bytes(b"garbage")
+    with pytest.raises(DamageError, match="and 3 more") as caught:
+        list(read_results(run[0]))
+    assert str(caught.value).count(" at byte ") == 10

@@ -17,8 +17,11 @@ def run(tmp_path: Path) -> tuple[RunDirectory, RunInfo]:
 
 
 async def recovered(run: tuple[RunDirectory, RunInfo], **changes: object) -> Recovered:
-    async with open_store(*run, options(**changes), ignore, disk=FaultyDisk()) as store:
-        return store.recovered
+    disk = FaultyDisk()
+    async with open_store(*run, options(**changes), ignore, disk=disk) as store:
+        found = store.recovered
+    assert not disk.opened
+    return found
 
 
 async def three_members(run: tuple[RunDirectory, RunInfo], *, finish: bool = False) -> Path:

@@ -65,3 +65,46 @@ def test_a_damaged_body_still_says_what_was_in_it() -> None:
     assert isinstance(gap, Gap)
     assert gap.header is not None
     assert gap.header.keys() == [0, 1]
+
+
+@pytest.mark.parametrize("bodies", [True, False])
+def test_a_member_that_has_lost_bytes_costs_no_other(bodies: bool) -> None:
+    """Its header still tells its old length, which reaches into the next one."""
+    for place in range(len(MEMBERS[0]) + 40, len(MEMBERS[0] + MEMBERS[1])):
+        shortened = PART[:place] + PART[place + 1 :]
+        assert keys(pieces(shortened, bodies=bodies)) == [0, 1, 20, 21, 30, 31, 40, 41], place
+
+
+@pytest.mark.parametrize("block_bytes", [11, 16, 64])
+def test_what_is_searched_in_blocks_is_found_across_their_ends(
+    monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    monkeypatch.setattr("evalperf.results.walk.BLOCK_BYTES", block_bytes)
+    for size in range(1, 70):
+        found = pieces(MEMBERS[0] + b"x" * size + MEMBERS[1] + bytes(size))
+        assert keys(found) == [0, 1, 10, 11]
+        assert [(piece.end - piece.offset, piece.kind) for piece in found if isinstance(piece, Gap)] == [
+            (size, "damaged"),
+            (size, "torn"),
+        ]
+
+
+def test_zeros_with_anything_behind_them_are_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalperf.results.walk.BLOCK_BYTES", 16)
+    found = pieces(MEMBERS[0] + bytes(1000) + b"x")
+    assert [piece.kind for piece in found if isinstance(piece, Gap)] == ["damaged"]
+
+
+def test_a_header_longer_than_the_first_read_is_read_whole() -> None:
+    far_apart = [number << 40 for number in range(400)]
+    found = pieces(MEMBERS[0] + make_member(b"rows", far_apart, 1))
+    assert keys(found) == [0, 1, *far_apart]
+
+
+def test_members_of_which_only_the_header_is_sound_are_passed_over_when_bodies_count() -> None:
+    """Behind a gap, too: the search goes on to the next whole one."""
+    broken = bytearray(MEMBERS[1])
+    broken[-10] ^= 255
+    found = pieces(b"garbage" + bytes(broken) + MEMBERS[2])
+    assert keys(found) == [20, 21]
+    assert [(piece.offset, piece.end) for piece in found if isinstance(piece, Gap)] == [(0, 7 + len(broken))]

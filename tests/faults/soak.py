@@ -1,0 +1,142 @@
+"""An hour of faults: one run over HTTP against the bundled simulator, looked at every ten seconds.
+
+python -m tests.faults.soak [--minutes 60] [--per-second 250]
+
+Of 1,000 requests ten get 429, ten 500, five lose their connection, five get half a JSON document, and one is answered
+after the client has given up on it. Nothing may be lost or asked again after an answer, and neither the memory nor the
+descriptors of the run may grow with the number of cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import linear_regression
+from typing import Any
+
+from evalperf.results import RunDirectory, examine, read_results
+from tests.benchmarks.measure import scratch, verdict
+from tests.faults.processes import CountingServer, begin, checked, counting_server, write_config
+
+FAULTS: dict[str, Any] = {
+    "latency_s": 0.15,
+    "rate_429": 0.01,
+    "rate_500": 0.01,
+    "rate_dropped": 0.005,
+    "rate_malformed": 0.005,
+    "malformed": "truncated-json",
+    "rate_stalled": 0.001,
+    "stall_s": 20.0,
+}
+TIMEOUT_S = 5
+REQUESTS_PER_CASE = 1.035
+SAMPLE_EVERY_S = 10
+STATS_EVERY = 30
+"""Samples between two looks at the server's counts: it remembers the last 200,000 questions."""
+WARM_UP_SHARE = 0.1
+"""Of the samples: until then code is loaded and pools fill."""
+PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The run's process at one moment."""
+
+    at_s: float
+    rss_mb: float
+    descriptors: int
+
+
+def main() -> None:
+    """Prints what was seen on the way, and the verdicts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--per-second", type=float, default=250)
+    asked = parser.parse_args()
+    count = round(asked.minutes * 60 * asked.per_second)
+    with scratch() as folder, counting_server(**FAULTS) as server:
+        config = configure(folder, server.url, count, asked.per_second)
+        with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+            process = begin(config, stdout=out, stderr=err)
+            answered: dict[str, int] = {}
+            samples = list(sampled(process, server, answered))
+        document = checked((folder / "out").read_bytes(), (folder / "err").read_bytes())
+        print(json.dumps(server_counts(server)))
+        judge(document, samples, count, answered)
+
+
+def configure(folder: Path, url: str, count: int, per_second: float) -> Path:
+    """As many sums as are wanted, no two alike, asked at a steady pace: not at one that refusals could lower."""
+    with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(count):
+            question = {"id": f"c{number}", "input": f"What is {number} + {number % 7}?"}
+            file.write(json.dumps({**question, "target": str(number + number % 7)}) + "\n")
+    pace = {"requests_per_second": per_second * REQUESTS_PER_CASE}
+    return write_config(
+        folder,
+        url,
+        cases={"path": "cases.jsonl"},
+        provider={
+            "type": "openai",
+            "model": "large",
+            "endpoints": [{"name": "sim", "url": url}],
+            "timeouts": {"attempt_s": TIMEOUT_S},
+        },
+        concurrency={"workers": 150, "adaptive": False, "rate_limiting": pace},
+        cache={},
+    )
+
+
+def sampled(process: subprocess.Popen[bytes], server: CountingServer, answered: dict[str, int]) -> Iterator[Sample]:
+    """The process every ten seconds until it has ended; `answered` learns how often questions were answered."""
+    began_s = time.monotonic()
+    number = 0
+    while process.poll() is None:
+        number += 1
+        try:
+            process.wait(began_s + number * SAMPLE_EVERY_S - time.monotonic())
+        except subprocess.TimeoutExpired:
+            proc = Path("/proc") / str(process.pid)
+            rss_mb = int((proc / "statm").read_text().split()[1]) * PAGE_MB
+            sample = Sample(time.monotonic() - began_s, rss_mb, len(list((proc / "fd").iterdir())))
+            if number % 6 == 1:
+                print(f"{sample.at_s:6.0f} s  {sample.rss_mb:6.1f} MB  {sample.descriptors} descriptors", flush=True)
+            yield sample
+        if number % STATS_EVERY == 0 or process.poll() is not None:
+            answered.update(server.stats()["answered"])
+
+
+def server_counts(server: CountingServer) -> dict[str, Any]:
+    """What the server counted, without each question."""
+    return {name: count for name, count in server.stats().items() if not isinstance(count, dict) or name == "statuses"}
+
+
+def judge(document: dict[str, Any], samples: Sequence[Sample], count: int, answered: dict[str, int]) -> None:
+    """The verdicts; a slope is a least-squares fit over the samples after the warm-up."""
+    directory = RunDirectory(Path(document["run"]["dir"]))
+    seqs = [result.seq for result in read_results(directory)]
+    per_s = document["throughput"]["cases_per_s"]
+    steady = samples[round(len(samples) * WARM_UP_SHARE) :]
+    at_s = [sample.at_s for sample in steady]
+    slope = linear_regression(at_s, [sample.rss_mb for sample in steady]).slope * 1e5 / per_s
+    descriptors = linear_regression(at_s, [float(sample.descriptors) for sample in steady]).slope * 3600
+    print(f"{count:,} cases in {document['wall_s']:,.0f} s, failures {document['failures']}")
+    verdict("cases per second", per_s, 200, at_most=False)
+    verdict("cases without a row, or with two", count - len(set(seqs)) + len(seqs) - len(set(seqs)), 0, at_most=True)
+    verdict("cases without an answer", count - document["cases"]["ok"], 0, at_most=True)
+    verdict("questions asked again after an answer", sum(n > 1 for n in answered.values()), 0, at_most=True)
+    verdict("faults that doctor finds", len(examine(directory).findings), 0, at_most=True)
+    verdict("growth of memory, MB per 100,000 cases", slope, 1, at_most=True)
+    verdict("peak memory, MB", document["peak_rss_bytes"] / 2**20, 200, at_most=True)
+    verdict("growth of descriptors per hour", descriptors, 1, at_most=True)
+    verdict("most descriptors", max(sample.descriptors for sample in samples), 220, at_most=True)
+
+
+if __name__ == "__main__":
+    main()
