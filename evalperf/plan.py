@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from evalperf.cases import survey
+from evalperf.config.expand import masked
 from evalperf.config.load import LoadedConfig
 from evalperf.estimate import Estimate, estimate
 from evalperf.sizing import count_workers
@@ -46,7 +47,7 @@ async def _plan(loaded: LoadedConfig, cache_dir: Path | None, state_dir: Path) -
         epochs=config.cases.epochs,
         provider=config.provider.type,
         model=config.provider.model,
-        endpoints=[endpoint.url for endpoint in getattr(config.provider, "endpoints", ())],
+        endpoints=[masked(endpoint.url) for endpoint in getattr(config.provider, "endpoints", ())],
         scorers=[scorer.name or scorer.type for scorer in config.scorers],
         workers=count_workers(config),
         inputs=[f"{_tidy(file.path)} ({file.lines:,} lines)" for file in inputs.files] or ["standard input"],

@@ -40,9 +40,7 @@ async def read_cases(
         max_bytes=batch_bytes(config),
         done=store,
         on_reject=lambda line: skipped.append(
-            RejectedLine(
-                path=str(line.path), line=line.line, column=line.column, reason=line.reason, excerpt=line.raw
-            )
+            RejectedLine(path=str(line.path), line=line.line, column=line.column, reason=line.reason, excerpt=line.raw)
         ),
     )
     checked = False

@@ -33,6 +33,7 @@ __all__ = [
     "Target",
     "Unanswered",
     "Usage",
+    "counted_usage",
 ]
 
 Message = dict[str, Any]
@@ -104,6 +105,19 @@ class Usage(Struct, frozen=True, gc=False):
 
     input_tokens: int
     output_tokens: int
+
+
+MOST_TOKENS = 10**12
+"""That one answer can have taken."""
+
+
+def counted_usage(input_tokens: int | None, output_tokens: int | None) -> Usage | None:
+    """None where a count is missing, or is none that can be: a server may say anything, and sums would believe it."""
+    if input_tokens is None or output_tokens is None:
+        return None
+    if not (0 <= input_tokens <= MOST_TOKENS and 0 <= output_tokens <= MOST_TOKENS):
+        return None
+    return Usage(input_tokens, output_tokens)
 
 
 class Completion(Struct, frozen=True, kw_only=True, gc=False):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-import orjson
+import msgspec
 
 from evalperf.cases.rejected import EXCERPT_CHARS, BadRecord
 from evalperf.cases.sources import Source
@@ -73,18 +73,21 @@ def _next_row(source: Source, reader: _Reader, header: list[str]) -> bytes | Bad
         return BadRecord(f"the row has {len(cells)} cells, the header names {len(header)}", raw)
     try:
         row = {name: _value(cell) for name, cell in zip(header, cells, strict=True) if cell or name not in source.roles}
-        return orjson.dumps(row)
-    except TypeError:  # orjson refuses the surrogates that stand for bytes that are no UTF-8
+        return msgspec.json.encode(row)
+    except UnicodeEncodeError:  # surrogates stand for bytes that are no UTF-8
         return BadRecord("invalid UTF-8", raw, hint="convert the file: iconv -f LATIN1 -t UTF-8")
 
 
-def _value(cell: str) -> object:
-    if cell.startswith(("[", "{")):
-        try:
-            return orjson.loads(cell)
-        except orjson.JSONDecodeError:
-            return cell
-    return cell
+def _value(cell: str) -> str | msgspec.Raw:
+    """JSON stays as it is written: numbers keep all their digits."""
+    if not cell.startswith(("[", "{")):
+        return cell
+    raw = cell.encode()
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return cell
+    return msgspec.Raw(raw)
 
 
 def _header(source: Source, reader: _Reader) -> list[str]:

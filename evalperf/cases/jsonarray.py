@@ -151,7 +151,7 @@ class _Text:
         return InputError(self._name, reason, line=self._line, column=place - self._line_start + 1, hint=hint)
 
 
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(parse_int=float)  # only the end of an element is wanted, and int() refuses 4,301 digits
 
 
 def _reason(error: json.JSONDecodeError) -> str:

@@ -33,6 +33,7 @@ __all__ = [
     "session_of",
     "show",
     "start_logging",
+    "visible",
     "write",
 ]
 
@@ -52,8 +53,8 @@ def session_of(ctx: Context) -> Session:
 
 
 def write(text: str | bytes) -> None:
-    """Puts a result on stdout as it is and ends it with a newline."""
-    data = text.encode("utf-8", errors="replace") if isinstance(text, str) else text
+    """Puts a result on stdout and ends it with a newline: bytes as they are, a text without what a terminal obeys."""
+    data = visible(text).encode("utf-8", errors="replace") if isinstance(text, str) else text
     sys.stdout.flush()
     typer.echo(data.removesuffix(b"\n"))
 
@@ -128,7 +129,7 @@ class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             text = self._session.redact(f"{record.levelname.lower()}: {self.format(record)}")
-            sys.stderr.write(_visible(text) + "\n")
+            sys.stderr.write(visible(text) + "\n")
         except Exception:  # noqa: BLE001 - as every handler of the standard library does it
             self.handleError(record)
 
@@ -137,7 +138,7 @@ def _to_stderr(text: str) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
-    console.print(_styled(_visible(text)))
+    console.print(_styled(visible(text)))
 
 
 def _styled(text: str) -> Text:
@@ -150,6 +151,6 @@ def _styled(text: str) -> Text:
     return styled
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """The text without anything that a terminal would obey."""
     return "".join(char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalperf.cli.console import complain, load, session_of, write
+from evalperf.cli.console import complain, load, session_of, visible, write
 from evalperf.cli.grammar import complete_config
 from evalperf.errors import ConfigError, EvalperfError
 
@@ -95,7 +95,21 @@ async def _read_cases(loaded: LoadedConfig, cases: list[Case]) -> str:
     if not cases:
         kept = " for which `where` holds" if config.where is not None else ""
         raise InputError(str(config.path), f"found no case{kept}, expected at least one")
+    await _warn_of_repeated_keys(loaded)
     return f"cases: the first {len(cases)} can be read"
+
+
+async def _warn_of_repeated_keys(loaded: LoadedConfig) -> None:
+    from evalperf.cases import find_repeated_keys
+
+    found = await find_repeated_keys(loaded.config.cases, loaded.base_dir, most_records=HEAD_CASES)
+    if found is not None:
+        what = f'{found.path}:{found.line}: the key "{found.key}" is there twice'
+        _warn(f"{what}; such lines among the first {HEAD_CASES}: {found.records}; the last value of each key counts")
+
+
+def _warn(warning: str) -> None:
+    typer.echo(f"warning: {visible(warning)}", err=True)
 
 
 async def _batches(loaded: LoadedConfig, config: CasesConfig) -> AsyncIterator[list[Case]]:
@@ -124,7 +138,7 @@ def _warn_of_targets(loaded: LoadedConfig, cases: list[Case]) -> None:
 
     warning = without_targets(loaded.config, cases)
     if warning is not None:
-        typer.echo(f"warning: {warning}", err=True)
+        _warn(warning)
 
 
 async def _open_scorers(loaded: LoadedConfig, models: AskedModels) -> str:

@@ -146,7 +146,8 @@ def _unknown_type(fault: _Fault, tree: Any) -> Problem:
         tag = str(fault.ctx["tag"])
         path = (*path, "type") if isinstance(written, dict) else path
         return Problem(path=path, message=f"found {shown(tag)}, {expected}", hint=did_you_mean(tag, tags))
-    near = [key for key in islice(written, MAX_EXPLAINED) if did_you_mean(str(key), ["type"])] if isinstance(written, dict) else []
+    keys = list(islice(written, MAX_EXPLAINED)) if isinstance(written, dict) else []
+    near = [key for key in keys if did_you_mean(str(key), ["type"])]
     hint = f'did you mean "type" instead of "{near[0]}"?' if near else None
     return Problem(path=(*path, "type"), message=f"is missing, {expected}", hint=hint, at_key=True)
 

@@ -17,7 +17,7 @@ from evalperf.config.load import environment
 from evalperf.config.model import CommandProvider
 from evalperf.errors import ConfigError, ProviderError
 from evalperf.providers.refusals import excerpt
-from evalperf.records import Completion, Request, Usage
+from evalperf.records import Completion, Request, Usage, counted_usage
 
 __all__ = ["Command", "open_command"]
 
@@ -182,10 +182,11 @@ class Command:
             raise ProviderError("provider", excerpt(answer.error, self._secrets), retryable=answer.retryable)
         if answer.output is None:
             raise ProviderError("bad_reply", f'{self.name} has written neither "output" nor "error"')
+        usage = answer.usage
         return Completion(
             text=answer.output,
             model=answer.model if answer.model is not None else self.model,
-            usage=answer.usage,
+            usage=None if usage is None else counted_usage(usage.input_tokens, usage.output_tokens),
             finish_reason=answer.finish_reason,
         )
 

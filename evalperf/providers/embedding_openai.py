@@ -20,7 +20,7 @@ from evalperf.providers.http import open_transport
 from evalperf.providers.reading import BodyDecoder, bad_reply, encode, fields_after
 from evalperf.providers.refusals import is_page, page, refusal, refusal_in_body
 from evalperf.providers.transport import HttpLimits, Transport
-from evalperf.records import Usage
+from evalperf.records import counted_usage
 
 __all__ = ["OpenAIEmbeddings", "open_openai_embedder", "read_embeddings"]
 
@@ -158,7 +158,7 @@ def read_embeddings(body: bytes, secrets: Sequence[str] = ()) -> Embeddings:
     tokens = None if reply.usage is None else reply.usage.prompt_tokens
     return Embeddings(
         vectors=[_vector(row.embedding) for row in rows],
-        usage=None if tokens is None else Usage(tokens, 0),
+        usage=counted_usage(tokens, 0),
     )
 
 

@@ -48,7 +48,7 @@ class HttpEndpoint:
         self.ca_file = None if config.ca_file is None else base_dir / config.ca_file
         through = None if config.proxy in {None, "none"} else _split(config.proxy or "", f"{name}, its proxy")
         self.proxy = None if through is None else _proxy(through)
-        values = {*config.headers.values(), *key.values(), *_credentials(config, self.proxy)}
+        values = {*config.headers.values(), *_credentials(config, self._parts, self.proxy)}
         self.secrets = tuple(value for value in values if len(value) >= _SHORTEST_SECRET)
         """What no message about the endpoint may show."""
         longer = {value.rpartition(" ")[2] for value in values}  # without a scheme, as in Bearer
@@ -125,12 +125,10 @@ def _proxy(parts: SplitResult) -> Proxy:
     return Proxy(parts.hostname or "", parts.port or 80, http_basic(parts))
 
 
-def _credentials(config: EndpointConfig, proxy: Proxy | None) -> Iterator[str]:
+def _credentials(config: EndpointConfig, parts: SplitResult, proxy: Proxy | None) -> Iterator[str]:
     """The key, and what the URLs of the endpoint and its proxy hold, as it is written and as it is sent."""
-    if config.api_key:
-        yield config.api_key
-    if proxy is not None and proxy.authorization is not None:
-        yield proxy.authorization
+    sent = (config.api_key, http_basic(parts), None if proxy is None else proxy.authorization)
+    yield from (secret for secret in sent if secret)
     for secret in secrets_in([config.url, config.proxy or ""]):
         yield from (secret, unquote(secret))
 

@@ -23,7 +23,7 @@ from evalperf.providers.reading import (
 )
 from evalperf.providers.refusals import refusal_in_body
 from evalperf.providers.sse import ServerEvent
-from evalperf.records import Completion, Message, Usage
+from evalperf.records import Completion, Message, Usage, counted_usage
 
 __all__ = ["MessagesWire"]
 
@@ -251,7 +251,7 @@ def _finish_reason(stop_reason: str | None) -> str | None:
 
 def _read_usage(usage: _Usage | None) -> Usage | None:
     """Tokens that were read from or written to the cache are input as well: the API counts them apart."""
-    if usage is None or usage.input_tokens is None or usage.output_tokens is None:
+    if usage is None or usage.input_tokens is None:
         return None
     cached = (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
-    return Usage(usage.input_tokens + cached, usage.output_tokens)
+    return counted_usage(usage.input_tokens + cached, usage.output_tokens)

@@ -22,7 +22,7 @@ from evalperf.providers.reading import (
 )
 from evalperf.providers.refusals import excerpt, refusal_in_body
 from evalperf.providers.sse import ServerEvent
-from evalperf.records import Completion, Message, Usage
+from evalperf.records import Completion, Message, Usage, counted_usage
 
 __all__ = ["CompletionsWire", "prompt_text"]
 
@@ -252,9 +252,7 @@ def _content(message: _Message) -> str | None:
 
 
 def _read_usage(usage: _Usage | None) -> Usage | None:
-    if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
-        return None
-    return Usage(usage.prompt_tokens, usage.completion_tokens)
+    return None if usage is None else counted_usage(usage.prompt_tokens, usage.completion_tokens)
 
 
 def _decode(body: bytes, secrets: Collection[str]) -> _Reply:

@@ -9,7 +9,7 @@ import msgspec
 
 from evalperf.config.fields import FieldMap, suggestion
 from evalperf.lines import Block, TooLong
-from evalperf.records import Completion, Target, Usage
+from evalperf.records import Completion, Target, Usage, counted_usage
 
 __all__ = ["AnswerRows", "Row", "UnreadableRow"]
 
@@ -114,4 +114,4 @@ def _usage(value: Any) -> Usage | None:
         return None
     taken = value.get("input_tokens", value.get("prompt_tokens"))
     given = value.get("output_tokens", value.get("completion_tokens"))
-    return Usage(taken, given) if type(taken) is int and type(given) is int else None
+    return counted_usage(taken, given) if type(taken) is int and type(given) is int else None

@@ -21,7 +21,7 @@ from evalperf.providers.reading import (
 )
 from evalperf.providers.refusals import refusal_in_body
 from evalperf.providers.sse import ServerEvent
-from evalperf.records import Completion, Message, Usage
+from evalperf.records import Completion, Message, Usage, counted_usage
 
 __all__ = ["ResponsesWire"]
 
@@ -218,6 +218,4 @@ def _image(image: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_usage(usage: _Usage | None) -> Usage | None:
-    if usage is None or usage.input_tokens is None or usage.output_tokens is None:
-        return None
-    return Usage(usage.input_tokens, usage.output_tokens)
+    return None if usage is None else counted_usage(usage.input_tokens, usage.output_tokens)

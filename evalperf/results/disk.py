@@ -14,7 +14,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Disk", "LocalDisk", "copy_range", "read_file", "write_all", "write_file"]
+__all__ = ["Disk", "LocalDisk", "copy_range", "read_file", "sync_file", "write_all", "write_file"]
 
 BLOCK_BYTES = 1 << 20
 USED_UP = frozenset({errno.EMFILE, errno.ENFILE})
@@ -169,6 +169,15 @@ def read_file(disk: Disk, path: Path) -> bytes:
     fd = disk.open_read(path)
     try:
         return disk.read(fd, disk.size(fd), 0)
+    finally:
+        disk.close(fd)
+
+
+def sync_file(disk: Disk, path: Path) -> None:
+    """The bytes of the file, whoever wrote them, are on the disk."""
+    fd = disk.open_read(path)
+    try:
+        disk.datasync(fd)
     finally:
         disk.close(fd)
 

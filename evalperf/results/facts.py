@@ -82,9 +82,8 @@ def read_facts(
         name, end = journal_name(number), 0
         for start, after, frame in locate_frames(read_file(disk, folder / name)):
             if start > end:
-                damage.append(
-                    f"journal/{name}: {start - end:,} bytes from byte {end:,} tell of calls, and can't be read"
-                )
+                stretch = f"{start - end:,} bytes from byte {end:,}"
+                damage.append(f"journal/{name}: {stretch} tell of calls, and can't be read")
             end = after
             if frame.kind == BASE:  # all before it is in this journal again
                 facts, intents = facts.emptied(), Counter()

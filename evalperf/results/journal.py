@@ -272,7 +272,6 @@ class Journal:
             self._disk.remove(old.file.path)
 
     def _create(self) -> AppendFile:
-        self._disk.make_folder(self._folder)
         file = AppendFile(self._disk, self._folder / journal_name(self._number), self._reserve, durable=self._durable)
         self._disk.sync_folder(self._folder)
         return file
@@ -292,7 +291,6 @@ class Journal:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_exception(error)
-        self._waiters.clear()
 
 
 def _key(frame: Frame) -> int:

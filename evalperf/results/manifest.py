@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from evalperf.results.disk import BLOCK_BYTES, Disk, read_file, write_all, write_file
+from evalperf.results.disk import BLOCK_BYTES, Disk, read_file, sync_file, write_all, write_file
 
 __all__ = ["Entry", "Manifest", "file_sha256", "manifest_sha256", "read_manifest"]
 
@@ -47,8 +47,11 @@ class Manifest:
         self._disk = disk
         self._path = path
         self.entries, self.damaged_lines = read_manifest(disk, path)
-        if disk.exists(path) and self._needs_rewrite():
-            write_file(disk, path, b"".join(map(_encode, self.entries.values())))
+        if disk.exists(path):
+            if self._needs_rewrite():
+                write_file(disk, path, b"".join(map(_encode, self.entries.values())))
+            else:  # a killed process may have written the last entry and not have brought it to the disk
+                sync_file(disk, path)
 
     def add(self, entry: Entry) -> None:
         """The entry is on disk when this returns; raises OSError and leaves the file as it was."""

@@ -96,8 +96,7 @@ class PartWriter:
         if self._file is None:
             return
         try:
-            self._sync(self._file)
-            if not self._limits.durable:
+            if not self._limits.durable:  # otherwise `write` has done it, or recovery
                 self._file.datasync()
             self._seal_file(self._file)
         except OSError as error:
@@ -108,7 +107,6 @@ class PartWriter:
         """The descriptor is free; a growing part stays one."""
         if self._file is not None:
             self._file.close()
-            self._file = None
 
     def _members(self, rows: list[Row]) -> Iterator[bytes]:
         count = min(self._limits.member_rows, MAX_ROWS)

@@ -73,7 +73,7 @@ class _Reading:
         self._disk: Disk = LocalDisk()
         self._directory = directory
         self._tell = tell
-        self._epochs = read_run_info(directory).epochs
+        read_run_info(directory)  # refuses what is no run, or one of a newer format
         self._manifest, _ = read_manifest(self._disk, directory.manifest)
         self._seen = Bitmap()
 

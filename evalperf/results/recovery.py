@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from evalperf.errors import DamageError
-from evalperf.results.disk import Disk, read_file
+from evalperf.results.disk import Disk, read_file, sync_file
 from evalperf.results.done import Bitmap
 from evalperf.results.facts import Facts, carry_over, read_facts
 from evalperf.results.layout import RunDirectory
@@ -60,8 +60,10 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
     `expected` is the number of cases times epochs, 0 where that is not known.
     """
     damage: list[str] = []
+    if options.journal:
+        disk.make_folder(directory.journal)
     for folder in (directory.path, directory.results, directory.failures, directory.journal):
-        _remove_temporary(disk, folder)
+        _settle(disk, folder)
     manifest = Manifest(disk, directory.manifest)
     if manifest.damaged_lines:
         damage.append(f"manifest.jsonl: {manifest.damaged_lines} damaged lines; the parts they named were checked anew")
@@ -72,14 +74,9 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
     success = _success(disk, directory.success)
     facts, number = Facts(success.get("in_doubt", 0)), 1
     if options.journal:
-        disk.make_folder(directory.journal)
         facts, numbers = read_facts(disk, directory.journal, done.__contains__, ever_in_doubt=facts.ever_in_doubt)
         number = carry_over(disk, directory.journal, facts, numbers)
         damage += facts.damage
-    complete = (success.get("results"), success.get("failures")) == (len(ok), failed.count_beyond(ok))
-    if not complete and disk.exists(directory.success):  # rows that it counts are lost
-        disk.remove(directory.success)
-        disk.sync_folder(directory.results)
     report = Recovered(
         done=len(done),
         failed=failed.count_beyond(ok),
@@ -92,7 +89,7 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
         report=report,
         ok=ok,
         failed=failed,
-        complete=complete,
+        complete=_is_complete(disk, directory, success, (len(ok), failed.count_beyond(ok))),
         manifest=manifest,
         results=results,
         failures=failures,
@@ -110,10 +107,23 @@ def _success(disk: Disk, path: Path) -> dict[str, int]:
     return {name: count for name, count in found.items() if isinstance(count, int)}
 
 
-def _remove_temporary(disk: Disk, folder: Path) -> None:
-    for name in disk.names(folder):
+def _is_complete(disk: Disk, directory: RunDirectory, success: dict[str, int], there: tuple[int, int]) -> bool:
+    """Whether all rows are there that the run has ended with; a `_SUCCESS` that says more is removed."""
+    complete = (success.get("results"), success.get("failures")) == there
+    if not complete and disk.exists(directory.success):
+        disk.remove(directory.success)
+        disk.sync_folder(directory.results)
+    return complete
+
+
+def _settle(disk: Disk, folder: Path) -> None:
+    """No unfinished file is left, and the names are on the disk: the killed process may not have come to that."""
+    names = disk.names(folder)
+    for name in names:
         if name.endswith(".tmp"):
             disk.remove(folder / name)
+    if names:
+        disk.sync_folder(folder)
 
 
 class _Folder:
@@ -161,6 +171,8 @@ class _Folder:
         five times as long, and is only done where the digest differs.
         """
         path = self._folder / name
+        if not sealed:  # its rows count as done from here on, so no power cut may take what a kill has left
+            sync_file(self._disk, path)
         entry = self._manifest.entries.get(f"{self._folder.name}/{name}")
         certain = sealed and entry is not None and (entry.size_bytes, entry.sha256) == file_sha256(self._disk, path)
         found, gaps = self._walk(path, bodies=not certain)

@@ -68,5 +68,4 @@ def _free_name(wanted: str, taken: set[str]) -> str:
     while name in taken:
         number += 1
         name = f"{wanted}-{number}"
-    taken.add(name)
     return name

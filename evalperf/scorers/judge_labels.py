@@ -39,7 +39,7 @@ def read_labels(path: Path, value_of: Callable[[Any], float | None], expected: s
     `value_of` gives the value of a label, None for what is none, and `expected` says in words what is one.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines() would cut an answer at U+2028
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"calibration: can't read {path}: {error}") from error
     labels: dict[str, dict[str, float]] = {}
@@ -62,7 +62,7 @@ def read_labels(path: Path, value_of: Callable[[Any], float | None], expected: s
 def _row(line: str, place: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{place}: not JSON: {error}") from error
     missing = [key for key in _KEYS if not isinstance(row, dict) or row.get(key) is None]
     if missing:

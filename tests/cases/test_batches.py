@@ -164,6 +164,22 @@ async def test_csv_cells_of_lists_are_read_as_lists(tmp_path: Path) -> None:
     assert (second.input, second.choices, second.tags) == ("[draft] of what?", None, ())
 
 
+async def test_numbers_in_csv_cells_keep_all_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text('id,input,choices\n1,x,"[18446744073709551617, 3.10]"\n')
+    (case,) = await cases_of(path)
+    assert case.choices == ("18446744073709551617", "3.10")
+
+
+async def test_a_number_of_5000_digits_in_an_array_is_a_bad_record(tmp_path: Path) -> None:
+    """Not the end of the file: where its element ends can be told."""
+    path = tmp_path / "c.json"
+    path.write_text('[{"input": "a"}, {"input": "b", "n": ' + "9" * 5_000 + '}, {"input": "c"}]')
+    _, error = await good_and_error(path)
+    assert "invalid JSON" in error.reason
+    assert len(await cases_of(path, on_bad_line="skip")) == 2
+
+
 async def test_a_large_array_is_read_in_pieces(tmp_path: Path) -> None:
     """Elements lie across the pieces that are read; the last is longer than one."""
     records = [{"id": str(n), "input": 'é\\"[{' * (n % 50), "n": n} for n in range(20_000)]

@@ -39,6 +39,22 @@ def test_scorers_without_any_target_are_warned_about(tmp_path: Path) -> None:
     )
 
 
+def test_names_can_not_command_a_terminal(tmp_path: Path) -> None:
+    provider = {"type": "openai", "model": "a\x1b[2J\u202e", "endpoints": [{"url": "http://127.0.0.1:9/v1"}]}
+    result = validated(tmp_path, provider=provider)
+    assert "model a\\x1b[2J\\x202e" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_keys_that_a_line_has_twice_are_warned_about(tmp_path: Path) -> None:
+    result = validated(tmp_path, lines='{"input": "q", "target": "t"}\n{"input": "q", "target": "t", "target": "u"}\n')
+    assert result.exit_code == 0
+    assert result.stderr == (
+        f'warning: {tmp_path / "cases.jsonl"}:2: the key "target" is there twice; '
+        "such lines among the first 100: 1; the last value of each key counts\n"
+    )
+
+
 def test_all_that_does_not_hold_is_told_at_once(tmp_path: Path) -> None:
     result = validated(
         tmp_path,

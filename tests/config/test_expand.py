@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalperf.config.expand import expand, masked
+from evalperf.config.expand import expand, masked, secrets_in
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,21 @@ def test_each_variable_that_is_not_set_is_a_problem_at_its_place() -> None:
         (("a", 1), "environment variable Y is not set"),
         (("a", 1), "environment variable Z is not set"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "stored", "secrets"),
+    [
+        ("https://h/v1?api-version=2&key=abc#x", "https://h/v1?api-version=2&key=***#x", ["abc"]),
+        ("https://h/v1?sig=${S}&code=a&b=c", "https://h/v1?sig=${S}&code=***&b=c", ["${S}", "a"]),
+        ("https://me:pw@h?access_token=abc", "https://***@h?access_token=***", ["me:pw", "pw", "abc"]),
+        ("https://h/key=abc?monkey=1", "https://h/key=abc?monkey=1", []),
+        ("what is?key=abc", "what is?key=abc", []),
+    ],
+)
+def test_in_a_url_passwords_and_parameters_may_be_secret(url: str, stored: str, secrets: list[str]) -> None:
+    assert masked({"url": url}) == {"url": stored}
+    assert list(secrets_in({"url": url})) == secrets
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,17 @@ def test_the_text_has_a_line_for_each_quantity(house: Path, evalperf) -> None:
     assert {"cases", "requests", "input tokens", "output tokens", "cost", "time", "notes"} <= names
 
 
+def test_a_prompt_can_not_command_a_terminal(house: Path, evalperf) -> None:
+    """The first prompt is shown, and its text is a stranger's."""
+    (house / "hostile.jsonl").write_text('{"input": "a\\u001b]0;owned\\u0007b"}\n')
+    nobody = ("--endpoint", "http://127.0.0.1:9/v1", "--model", "m")
+    shown = evalperf(
+        "run", "configs/quickstart.json", "--dry-run", *nobody, "--set", "cases.path=../hostile.jsonl"
+    ).stdout
+    assert "a\\x1b]0;owned\\x07b" in shown
+    assert "\x1b" not in shown
+
+
 def test_bad_input_is_found_before_a_run(house: Path, evalperf) -> None:
     (house / "bad.jsonl").write_text('{"input": "x"}\n{"input": \n', encoding="utf-8")
     refused = evalperf("run", "configs/quickstart.json", "--dry-run", "--set", "cases.path=../bad.jsonl", code=2)

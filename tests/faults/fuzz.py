@@ -2,9 +2,9 @@
 
     python -m tests.faults.fuzz TARGET --runs N [--seed S] [--corpus FOLDER]
 
-TARGET: cases, config, events, segment, journal. Needs atheris, which has wheels for CPython 3.11 to 3.13 on Linux and is
-no dependency: pip install atheris. A finding ends the process with a code other than 0 and leaves its bytes in a file
-`finding-TARGET` of the present folder; keep it as a test. test_fuzz.py tries the same rules without atheris.
+TARGET: cases, config, events, segment, journal. Needs atheris, which has wheels for CPython 3.11 to 3.13 on Linux and
+is no dependency: pip install atheris. A finding ends the process with a code other than 0 and leaves its bytes in a
+file `finding-TARGET` of the present folder; keep it as a test. test_fuzz.py tries the same rules without atheris.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from evalperf.cases.rejected import BadRecord, BadRecordError
 from evalperf.cases.sources import Source
 from evalperf.cases.where import parse_where
 from evalperf.config.load import load_config
-from evalperf.errors import ConfigError, EvalperfError, InputError
+from evalperf.errors import ConfigError, InputError
 from evalperf.lines import Lines, iter_blocks
 from evalperf.providers.sse import EventParser, EventTooLongError, ServerEvent
 from evalperf.results.disk import LocalDisk
@@ -59,7 +59,7 @@ def read_cases(data: bytes) -> None:
             if raw:
                 _read_case(raw)
     except InputError as error:
-        _check_message(error)
+        _check_message(error.message)
 
 
 def _records(path: Path, ending: str) -> Iterator[bytes]:
@@ -82,8 +82,7 @@ def _read_case(raw: bytes) -> None:
         case = _PARSER.parse(raw, 1)
         _FILTERED.parse(raw, 1)
     except BadRecordError as error:
-        assert len(error.reason) <= LONGEST_MESSAGE
-        error.reason.encode()
+        _check_message(error.reason)
         return
     assert case is not None
     assert _PARSER.id_of(raw) == case.id
@@ -105,12 +104,12 @@ def read_config(data: bytes) -> None:
     try:
         load_config(path, environ={"NAME": "value"})
     except ConfigError as error:
-        _check_message(error)
+        _check_message(error.message)
 
 
-def _check_message(error: EvalperfError) -> None:
-    assert len(error.message) <= LONGEST_MESSAGE, len(error.message)
-    error.message.encode()
+def _check_message(message: str) -> None:
+    assert len(message) <= LONGEST_MESSAGE, len(message)
+    message.encode()
 
 
 # streams of events ---------------------------------------------------------------------------------------------------
@@ -281,10 +280,10 @@ SEEDS: dict[str, list[bytes]] = {
 """Whole inputs to begin with."""
 
 TOKENS = [
-    *b'"id": "input": "output": "target": "tags": "choices": "metadata": "messages": "role" "content" null true'.split(),
-    *b"\\ud800 1e999 NaN 18446744073709551616 -0 0x ${NAME} ${NAME:-x} ${ // /* */ [[ !! &a *a ''' data: event:".split(),
-    *b'"provider" "scorers" "cases" "type" "path" "prompt" "template" "where" EP \xe5EPJ \xef\xbb\xbf \x1f\x8b\x08\x04'.split(),
+    *b'"id": "input": "output": "target": "tags": "choices": "metadata": "messages": "role" "content"'.split(),
+    *b"null true \\ud800 1e999 NaN 18446744073709551616 -0 0x ${NAME} ${NAME:-x} ${ // /* */ [[ !! &a *a ''' -".split(),
+    *b'"provider" "scorers" "cases" "type" "path" "prompt" "template" "where" "" data: event: EP'.split(),
+    *b"\xe5EPJ \xef\xbb\xbf \x1f\x8b\x08\x04".split(),
     b"\r\n",
-    b'""',
 ]
 """Pieces that a mutation may put in."""

@@ -1,8 +1,4 @@
-"""Files that somebody wrote to make a reader fall, each with what has to come of it.
-
-ok: every case is read · bad_input: the run ends with the file, the line and the reason · policy: the same, because of
-a limit that can be named.
-"""
+"""The hostile files of cases, and all of the corpus."""
 
 from __future__ import annotations
 
@@ -11,54 +7,12 @@ import json
 import os
 import socket
 import zlib
-from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
 
-Class = Literal["ok", "bad_input", "policy"]
+from tests.faults.hostile_corpus import GOOD, Corpus, Hostile, line
+from tests.faults.hostile_programs import answers, conditions, endless_programs, slow_programs
 
-GOOD = b'{"id": "good", "input": "x", "output": "y"}\n'
-
-
-class Hostile(NamedTuple):
-    """One configuration over one input."""
-
-    name: str
-    expected: Class
-    config: dict[str, Any]
-
-
-class Corpus:
-    """Writes the files into a folder as they are asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.found: list[Hostile] = []
-
-    def add(
-        self, name: str, expected: Class, content: bytes | None = None, ending: str = ".jsonl", **cases: Any
-    ) -> Path:
-        """A file of that content, or only its path where there is no content."""
-        path = self._folder / f"{len(self.found):03d}{ending}"
-        if content is not None:
-            path.write_bytes(content)
-        self.found.append(Hostile(name, expected, {"cases": {"path": str(path), **cases}}))
-        return path
-
-    def prompt(self, name: str, expected: Class, template: str, **prompt: Any) -> None:
-        """A good file under a template that is not."""
-        self.add(name, expected, GOOD)
-        self.found[-1].config["prompt"] = {"template": template, **prompt}
-
-    def scored(self, name: str, scorer: dict[str, Any], output: str, target: str = "x") -> None:
-        """A good file under a scorer that never ends: the case has no score, and the run ends well."""
-        self.add(name, "ok", line(output=output, target=target))
-        self.found[-1].config["scorers"] = [scorer]
-
-
-def line(**fields: Any) -> bytes:
-    return json.dumps({"input": "x", "output": "y", **fields}).encode() + b"\n"
+__all__ = ["write_corpus"]
 
 
 def nested(levels: int) -> bytes:
@@ -70,8 +24,8 @@ def write_corpus(folder: Path, *, long: bool) -> list[Hostile]:
     folder.mkdir(parents=True, exist_ok=True)
     corpus = Corpus(folder)
     parts = [_lines, _encodings, _numbers, _nesting, _ids, _shapes, _formats, _packed, _zstd, _not_files]
-    parts += [_conditions, _endless_programs] if not long else [_conditions, _endless_programs, _programs, _huge]
-    for part in parts:
+    parts += [answers, conditions, endless_programs]
+    for part in [*parts, slow_programs, _huge] if long else parts:
         part(corpus)
     return corpus.found
 
@@ -297,69 +251,3 @@ def _not_files(corpus: Corpus) -> None:
         short = os.path.relpath(corpus.add("a socket", "policy"))
         listener.bind(short)
     corpus.add("a pattern that matches nothing", "bad_input", ending="-*.jsonl")
-
-
-def _conditions(corpus: Corpus) -> None:
-    """Templates and conditions that reach for what is not theirs."""
-    corpus.prompt("template with a mistake", "bad_input", "{{ input ")
-    corpus.prompt("template that includes a file", "bad_input", "{% include '/etc/passwd' %}")
-    for text in (
-        "__import__('os').system('id')",
-        "().__class__",
-        "input.__class__.__name__ == 'str'",
-        "lambda: 1",
-        "1 if",
-    ):
-        corpus.add(f"where {text}", "bad_input", GOOD, where=text)
-    corpus.add("where nested 1,000 deep", "bad_input", GOOD, where="(" * 900 + "1" + ")" * 900)
-    corpus.add("where of powers", "bad_input", GOOD, where="9**9**9 > 1")
-    corpus.add("where of long products", "ok", GOOD, where="*".join(["99999999"] * 200) + " > 1")
-    corpus.add("where of a text a billion times", "bad_input", GOOD, where="input * 1000000000 == 'x'")
-
-
-def _endless_programs(corpus: Corpus) -> None:
-    """One of each kind of what never ends."""
-    corpus.prompt("template of a billion characters", "policy", "{{ 'a' * 10**9 }}")
-    corpus.prompt("template of an insider", "policy", "{{ input.__class__.__mro__ }}")
-    corpus.scored("an answer 100,000 deep", {"type": "json_valid"}, "[" * 100_000)
-    corpus.scored("xml that laughs", {"type": "xml_valid"}, BILLION_LAUGHS)
-    corpus.scored("yaml that laughs", {"type": "yaml_valid"}, YAML_LAUGHS)
-    corpus.scored("a pattern without end", {"type": "regex", "pattern": "(a+)+$"}, "a" * 40 + "!")
-
-
-def _programs(corpus: Corpus) -> None:
-    """Templates, patterns and schemas that never end: most of them take their whole time limit."""
-    for text in (
-        "{{ 'a' * 10**9 }}", "{{ 9**9**9**9**9 }}", "{{ input.__class__.__mro__ }}", "{{ '%999999999d' % 1 }}",
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-        "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
-        "{{ cycler.__init__.__globals__.os.popen('id').read() }}", "{{ '{0.__class__}'.format(input) }}",
-        "{{ input|center(10**9) }}", "{{ range(10**9)|list }}",
-    ):  # fmt: skip
-        corpus.prompt(f"template {text[:40]}", "policy", text)
-    corpus.scored("a pattern that never ends", {"type": "regex", "pattern": "(a+)+$"}, "a" * 40 + "!")
-    corpus.scored("alternatives that never end", {"type": "regex", "pattern": "(a|a)*$"}, "a" * 60 + "!")
-    corpus.scored("an extraction that never ends", {"type": "exact", "extract": "((a*)*)*b"}, "a" * 40)
-    schema = {"type": "string", "pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"}
-    corpus.scored("a schema that never ends", {"type": "json_schema", "schema": schema}, json.dumps("a" * 60))
-    loop = {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}
-    corpus.scored("a schema that refers to itself", {"type": "json_schema", "schema": loop}, "1")
-    corpus.scored("an answer 1,000,000 deep", {"type": "json_valid"}, "[" * 1_000_000)
-    corpus.scored("xml that laughs a billion times", {"type": "xml_valid"}, BILLION_LAUGHS)
-    corpus.scored("yaml that laughs a billion times", {"type": "yaml_valid"}, YAML_LAUGHS)
-    corpus.scored("very long texts to compare", {"type": "levenshtein"}, "ab" * 100_000, "ba" * 100_000)
-
-
-def _laughs(join: Callable[[str, str], str], last: str) -> Iterator[str]:
-    names = "abcdefghij"
-    for before, name in pairwise(names):
-        yield join(name, before)
-    yield last
-
-
-BILLION_LAUGHS = "<!DOCTYPE x [<!ENTITY a 'ha'>" + "".join(
-    _laughs(lambda name, before: f"<!ENTITY {name} '{f'&{before};' * 10}'>", "]><x>&j;</x>")
-)
-YAML_LAUGHS = "a: &a [ha, ha]\n" + "".join(
-    _laughs(lambda name, before: f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n", "")
-)

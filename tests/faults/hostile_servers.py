@@ -62,6 +62,9 @@ def _bodies() -> Iterator[Scenario]:
     yield Scenario(
         "usage of the wrong kind", "bad_input", changed(usage={"prompt_tokens": "many", "completion_tokens": None})
     )
+    for name, count in {"of 400 digits": int("9" * 400), "beyond 64 bits": 2**64}.items():
+        usage = {"prompt_tokens": count, "completion_tokens": count}
+        yield Scenario(f"usage {name}", "ok", changed(usage=usage))
     yield Scenario("usage below 0", "ok", changed(usage={"prompt_tokens": -5, "completion_tokens": -1}))
     yield Scenario("900 kB of text", "ok", choice(content="x" * 900_000))
     for name, content in {

@@ -120,9 +120,7 @@ def mutate(mutant: Mutant) -> None:
     module = compile(without(mutant), path, "exec")
     (changed,) = (code for code in _codes(module) if code.co_qualname == mutant.function)
     functions = [thing for thing in gc.get_objects() if isinstance(thing, FunctionType)]
-    (function,) = (
-        f for f in functions if (f.__code__.co_filename, f.__code__.co_qualname) == (path, mutant.function)
-    )
+    (function,) = (f for f in functions if (f.__code__.co_filename, f.__code__.co_qualname) == (path, mutant.function))
     function.__code__ = changed
 
 

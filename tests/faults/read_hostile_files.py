@@ -17,14 +17,14 @@ from evalperf.config import load_config
 from evalperf.errors import EvalperfError
 from evalperf.results import RunDirectory, read_results
 from evalperf.run import RunOptions, execute
-from tests.faults.hostile_files import Hostile
+from tests.faults.hostile_corpus import Hostile
 
 
 def one(hostile: Hostile, folder: Path) -> dict[str, Any]:
     config = {"name": "hostile", "provider": {"type": "replay"}, "scorers": ["exact"], "output": {"dir": "results"}}
     path = folder / "hostile.json"
     path.write_text(json.dumps({**config, **hostile.config}))
-    began_s = time.perf_counter()
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
     try:
         outcome = execute(load_config(path), RunOptions())
         told: dict[str, Any] = {"code": outcome.exit_code, "error": outcome.error and outcome.error.message}
@@ -34,7 +34,8 @@ def one(hostile: Hostile, folder: Path) -> dict[str, Any]:
         told = {"code": error.exit_code, "error": error.message, "failures": [], "messages": []}
     except BaseException:  # noqa: BLE001 - what must not happen, told to the parent
         told = {"code": None, "error": traceback.format_exc(), "failures": [], "messages": []}
-    return {"name": hostile.name, "expected": hostile.expected, "took_s": time.perf_counter() - began_s, **told}
+    took = {"took_s": time.perf_counter() - began_s, "cpu_s": time.process_time() - began_cpu_s}
+    return {"name": hostile.name, "expected": hostile.expected, **took, **told}
 
 
 def _messages(directory: Path) -> list[str]:

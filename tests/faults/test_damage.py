@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalperf.errors import EvalperfError
-from evalperf.results import CallId, Damage, RunDirectory, Store, examine, open_store, read_results, read_run_info
+from evalperf.results import CallId, Damage, RunDirectory, Store, open_store, read_results, read_run_info
 from tests.results.helpers import HASH, ignore, make_result, make_run, options
 
 ROWS = 100
@@ -111,7 +111,7 @@ async def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Whole:
     return Whole(await make_damageable(tmp_path, finish=request.param))
 
 
-@pytest.mark.parametrize("times", [250, pytest.param(2_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize("times", [100, pytest.param(2_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
 @pytest.mark.parametrize("change", [flip_a_bit, zero_a_block, swap_two_parts, cut_a_file], ids=lambda one: one.__name__)
 def test_no_damage_is_read_as_a_row_or_passed_over(whole: Whole, change: Change, times: int) -> None:
     chance = random.Random(times)
@@ -145,31 +145,3 @@ async def test_what_is_damaged_runs_again_and_what_is_whole_does_not(whole: Whol
 
 def opened(directory: RunDirectory) -> AbstractAsyncContextManager[Store]:
     return open_store(directory, read_run_info(directory), options(journal=True, rotate_bytes=1 << 20), ignore)
-
-
-@pytest.mark.parametrize("whole", [True], indirect=True, ids=["finished"])
-async def test_a_run_that_has_lost_rows_is_no_longer_finished(whole: Whole) -> None:
-    """Also where recovery is killed before the lost cases have run again."""
-    part = next(whole.directory.results.glob("part-*"))
-    data = bytearray(part.read_bytes())
-    data[len(data) // 2] ^= 255
-    _replace(part, bytes(data))
-    assert examine(whole.directory).state == "complete"
-    async with opened(whole.directory) as store:
-        assert store.recovered.damage
-    assert examine(whole.directory).state == "unfinished"
-    assert examine(whole.directory).sound
-
-
-@pytest.mark.parametrize("whole", [False], indirect=True, ids=["unfinished"])
-async def test_damage_in_a_journal_is_told(whole: Whole) -> None:
-    """A call that it told of may be made again, and whoever pays for it should know."""
-    (journal,) = whole.directory.journal.glob("*.wal")
-    data = bytearray(journal.read_bytes())
-    data[len(data) // 2] ^= 255
-    _replace(journal, bytes(data))
-    async with opened(whole.directory) as store:
-        (told,) = store.recovered.damage
-    assert told.startswith(f"journal/{journal.name}: ")
-    async with opened(whole.directory) as store:
-        assert store.recovered.damage == ()

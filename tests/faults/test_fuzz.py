@@ -1,4 +1,4 @@
-"""The rules of fuzz_targets.py over what Hypothesis makes of the seeds, and, in the long form, over what atheris makes."""
+"""The rules of fuzz_targets.py over what Hypothesis makes of the seeds; in the long form, over what atheris makes."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from tests.faults.hostile_files import write_corpus
 from tests.faults.processes import environment
 
 LONGEST_S = 10.0
+"""Of CPU; on a busy machine the clock may show more."""
+
 MOST_MB = 300
 MOST_CHARS = 2_000
 
@@ -56,7 +58,7 @@ def test_every_file_ends_in_its_class(told: Told) -> None:
 
 def test_none_takes_long_or_fills_the_memory(told: Told) -> None:
     """One process has read them all: its peak is that of the worst."""
-    assert [one["name"] for one in told.files if one["took_s"] > LONGEST_S] == []
+    assert [one["name"] for one in told.files if one["cpu_s"] > LONGEST_S or one["took_s"] > 6 * LONGEST_S] == []
     assert told.files[-1]["rss_mb"] <= MOST_MB
 
 

@@ -63,6 +63,8 @@ async def test_every_server_ends_in_its_class() -> None:
             said = str(outcome)
             if class_of(outcome) != scenario.expected or took_s > LONGEST_S:
                 wrong.append(f"{scenario.name}: expected {scenario.expected}, came to {said[:200]} in {took_s:.1f} s")
+            if isinstance(outcome, Completion) and "usage" in scenario.name:
+                assert outcome.usage is None, "a count that can be none is not known"
             if isinstance(outcome, ProviderError):
                 assert outcome.kind in FAILURE_KINDS
                 assert len(said) < 1_000, scenario.name

@@ -22,7 +22,7 @@ from tests.results.test_kill import recover
 CASES = 60
 WRITER = ROOT / "tests" / "results" / "writing_process.py"
 
-SHORT = [("write", 90), ("fdatasync", 3), ("fsync", 4), ("rename", 1), ("unlink", 2), ("ftruncate", 1)]
+SHORT = [("write", 90), ("fdatasync", 3), ("rename", 1), ("unlink", 2)]
 LONG = [
     *(("write", number) for number in range(1, 301, 6)),
     *(("fdatasync", number) for number in range(1, 31)),

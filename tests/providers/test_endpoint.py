@@ -36,6 +36,18 @@ def test_a_password_in_the_url_goes_into_a_header_and_nowhere_else() -> None:
     assert "pass%20word" in found.secrets
 
 
+def test_what_urls_hold_is_secret_in_every_form_that_is_sent() -> None:
+    """Of the endpoint and of its proxy: parameters, passwords, and the headers that these become."""
+    found = endpoint(
+        "http://me:pass%20word@h/v1?sig=signature-1&api-version=2024-02-01", proxy="http://p:word-two@q:3128"
+    )
+    forms = {"signature-1", "pass word", "pass%20word", "word-two"}
+    basic = {"Basic " + base64.b64encode(pair).decode() for pair in (b"me:pass word", b"p:word-two")}
+    assert forms | basic <= set(found.secrets)
+    assert {one.removeprefix("Basic ") for one in basic} <= set(found.credentials)
+    assert "2024-02-01" not in found.secrets
+
+
 @pytest.mark.parametrize("url", ["http://", "http://:80/v1", "http://h:99999", "http://h:0", "http://[::1/v1"])
 def test_a_url_without_a_usable_host_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="no usable host"):

@@ -78,3 +78,14 @@ def test_nothing_to_say_needs_no_journal(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     carry_over(LocalDisk(), tmp_path, Facts(2), [])
     assert read(tmp_path).ever_in_doubt == 2
+
+
+def test_damage_between_frames_is_told_and_a_torn_end_is_none(tmp_path: Path) -> None:
+    assert Facts().damage == ()
+    frame = encode_frame(Frame(RESPONSE, 1, 0, 1, HASH, b"answer"))
+    (tmp_path / journal_name(1)).write_bytes(frame + b"x" * 7 + frame + frame[:-1])
+    (tmp_path / journal_name(2)).write_bytes(b"yyy" + frame)
+    assert read(tmp_path).damage == (
+        f"journal/000001.wal: 7 bytes from byte {len(frame)} tell of calls, and can't be read",
+        "journal/000002.wal: 3 bytes from byte 0 tell of calls, and can't be read",
+    )

@@ -122,3 +122,10 @@ async def test_every_producer_hears_what_the_consumer_died_of() -> None:
         await intake.room()
     await intake.take()
     assert intake.full
+
+
+async def test_an_intake_whose_consumer_has_died_is_full() -> None:
+    """So that the next producer asks for room, and hears of it."""
+    intake = make_intake()
+    intake.break_(OSError("gone"))
+    assert intake.full

@@ -7,7 +7,7 @@ from evalperf.results import CallId, Journal, RunDirectory, RunInfo, open_store,
 from evalperf.results.disk import LocalDisk
 from evalperf.results.facts import read_facts
 from evalperf.results.frames import INTENT, RESPONSE, Frame, encode_frame
-from tests.results.helpers import HASH, FaultyDisk, ignore, make_result, make_run, options
+from tests.results.helpers import HASH, ignore, make_result, make_run, options
 
 OTHER = bytes(16)
 
@@ -234,26 +234,3 @@ async def test_durability_process_never_waits_for_the_disk_in_a_call(run: tuple[
 def _journal(journal: Journal | None) -> Journal:
     assert journal is not None
     return journal
-
-
-@pytest.mark.parametrize("failures", [1, 2])
-async def test_failed_syncs_stop_no_run_and_cost_no_answer(tmp_path: Path, failures: int) -> None:
-    """Of a journal that goes on, of one that is full, or of a part; the second of them is that of the new try."""
-    number, met = 0, True
-    while met:
-        number += 1
-        run = make_run(tmp_path / str(number))
-        disk = FaultyDisk({"datasync": set(range(number, number + failures))})
-        chosen = options(journal=True, rotate_bytes=400, flush_results=2)
-        async with open_store(*run, chosen, ignore, disk=disk) as store:
-            journal = _journal(store.journal)
-            for seq in range(1, 13):
-                await journal.intent(CallId(seq, 1, 0, 1), HASH)
-                journal.response(CallId(seq, 1, 0, 1), HASH, b"answer" * 20)
-                if seq % 2:
-                    await store.put(make_result(seq))
-        met = disk.calls["datasync"] >= number
-        assert not disk.opened
-        async with open_store(*run, options(journal=True), ignore) as store:
-            assert (store.recovered.done, store.recovered.replayable, store.recovered.in_doubt) == (6, 6, 0)
-    assert number > 10

@@ -20,7 +20,7 @@ def test_the_last_entry_of_a_part_counts_at_once_and_later(tmp_path: Path) -> No
     assert read_manifest(LocalDisk(), tmp_path / "manifest.jsonl") == (wanted, 0)
 
 
-@pytest.mark.parametrize("faults", [{"write": {2}}, {"datasync": {1}}])
+@pytest.mark.parametrize("faults", [{"write": {2}}, {"datasync": {2}}])
 def test_an_entry_that_can_not_be_written_leaves_the_file_as_it_was(
     tmp_path: Path, faults: dict[str, set[int]]
 ) -> None:

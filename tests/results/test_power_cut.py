@@ -167,12 +167,14 @@ async def one_run(seed: int, names: Literal["ordered", "any"]) -> int:
     disk = SimulatedDisk()
     cuts = 0
     while True:
-        disk.cut_after = chance.choice([chance.randint(1, 30), chance.randint(1, 200)]) if cuts < 12 else None
+        until = disk.calls + chance.choice([chance.randint(1, 30), chance.randint(1, 200)])
+        disk.cut_after = until if cuts < 12 else None
         try:
             await live(disk, chance, world, info)
         except PowerCut:
             cuts += 1
-            disk = disk.after_power_cut(chance, names)
+            if chance.random() < 0.7:  # otherwise only the process was killed, and its writes are still on their way
+                disk = disk.after_power_cut(chance, names)
             continue
         break
     disk = disk.after_power_cut(chance, names)  # what is finished stays so

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evalperf.errors import DamageError
+from evalperf.errors import ConfigError, DamageError
 from evalperf.results import Damage, RunDirectory, RunInfo, open_store, read_results, read_success
 from evalperf.results.member import make_member
 from evalperf.results.rows import encode_rows
@@ -176,3 +176,27 @@ def test_many_damaged_places_are_listed_up_to_ten(run: tuple[RunDirectory, RunIn
     with pytest.raises(DamageError, match="and 3 more") as caught:
         list(read_results(run[0]))
     assert str(caught.value).count(" at byte ") == 10
+
+
+async def test_a_missing_part_is_told_beside_those_that_are_there(run: tuple[RunDirectory, RunInfo]) -> None:
+    for seq in (1, 2):
+        await write(*run, [make_result(seq)], seal_bytes=1)
+    (run[0].results / "part-00001.jsonl.gz").unlink()
+    damage: list[Damage] = []
+    assert read_keys(run[0], damage) == [(2, 1, "ok")]
+    assert [(piece.path, piece.reason) for piece in damage] == [("results/part-00001.jsonl.gz", "missing")]
+
+
+async def test_a_part_that_is_sealed_before_its_turn_is_read_by_its_new_name(run: tuple[RunDirectory, RunInfo]) -> None:
+    await write(*run, [make_result(1)], seal_bytes=1)
+    await write(*run, [make_result(2)])
+    reading = read_results(run[0])
+    assert next(reading).seq == 1
+    (run[0].results / "_part-00002.jsonl.gz").rename(run[0].results / "part-00002.jsonl.gz")
+    assert [row.seq for row in reading] == [2]
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    with pytest.raises(ConfigError):
+        list(read_results(RunDirectory(tmp_path)))

@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 
 from evalperf.errors import DamageError
-from evalperf.results import Recovered, RunDirectory, RunInfo, open_store
+from evalperf.results import CallId, Recovered, RunDirectory, RunInfo, examine, open_store
 from evalperf.results.disk import LocalDisk
+from evalperf.results.frames import INTENT, Frame, encode_frame
 from evalperf.results.manifest import read_manifest
 from evalperf.results.walk import Found, walk
-from tests.results.helpers import FaultyDisk, ignore, make_result, make_run, options, read_keys, write
+from tests.results.helpers import HASH, FaultyDisk, ignore, make_result, make_run, options, read_keys, write
 
 
 @pytest.fixture
@@ -190,3 +191,67 @@ async def test_an_empty_growing_part_is_gone_on_with(run: tuple[RunDirectory, Ru
     (run[0].failures / "_part-00001.jsonl.gz").touch()
     await write(*run, [], finish=True)
     assert list(run[0].failures.iterdir()) == []
+
+
+async def test_what_a_kill_has_left_is_on_the_disk_before_it_counts(run: tuple[RunDirectory, RunInfo]) -> None:
+    """The names in each folder, the manifest, and the growing part, but not what was sealed; once a session."""
+    await write(*run, [make_result(1)], seal_bytes=1)
+    await write(*run, [make_result(2)])
+    disk = FaultyDisk()
+    async with open_store(*run, options(), ignore, disk=disk):
+        assert (disk.calls["sync_folder"], disk.calls["datasync"]) == (2, 2)
+
+
+async def test_what_a_journal_can_not_tell_is_told(run: tuple[RunDirectory, RunInfo]) -> None:
+    run[0].journal.mkdir()
+    (run[0].journal / "000001.wal").write_bytes(b"garbage" + encode_frame(Frame(INTENT, 0, 0, 1)))
+    assert "7 bytes" in (await recovered(run, journal=True)).damage[0]
+
+
+class RemovingDisk(LocalDisk):
+    """Knows which folders a power cut would bring a removed name back to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unsynced: set[Path] = set()
+
+    def remove(self, path: Path) -> None:
+        if path.exists():
+            self.unsynced.add(path.parent)
+        super().remove(path)
+
+    def sync_folder(self, folder: Path) -> None:
+        super().sync_folder(folder)
+        self.unsynced.discard(folder)
+
+
+async def test_a_run_that_has_lost_rows_is_no_longer_finished(run: tuple[RunDirectory, RunInfo]) -> None:
+    """From recovery on, also where that is killed before the lost cases have run again; a power cut changes nothing."""
+    part = await three_members(run, finish=True)
+    data = bytearray(part.read_bytes())
+    data[-20] ^= 255
+    part.chmod(0o600)
+    part.write_bytes(data)
+    assert examine(run[0]).state == "complete"
+    disk = RemovingDisk()
+    async with open_store(*run, options(), ignore, disk=disk) as store:
+        assert store.recovered.damage
+    assert disk.unsynced == set()
+    assert examine(run[0]).state == "unfinished"
+    assert examine(run[0]).sound
+
+
+async def test_damage_in_a_journal_is_told_once(run: tuple[RunDirectory, RunInfo]) -> None:
+    """A call that it told of may be made again, and whoever pays for that should know."""
+    async with open_store(*run, options(journal=True), ignore) as store:
+        assert store.journal is not None
+        for seq in (1, 2, 3):
+            await store.journal.intent(CallId(seq, 1, 0, 1), HASH)
+            store.journal.response(CallId(seq, 1, 0, 1), HASH, b"answer")
+    (journal,) = run[0].journal.iterdir()
+    data = bytearray(journal.read_bytes())
+    data[len(data) // 2] ^= 255
+    journal.write_bytes(data)
+    (told,) = (await recovered(run, journal=True)).damage
+    assert told.startswith(f"journal/{journal.name}: ")
+    assert (await recovered(run, journal=True)).damage == ()

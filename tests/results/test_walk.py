@@ -2,8 +2,9 @@ import random
 
 import pytest
 
+from evalperf.errors import DamageError
 from evalperf.results.member import make_member, unpack_keys
-from evalperf.results.walk import Found, Gap, walk
+from evalperf.results.walk import Found, Gap, read_member, walk
 
 MEMBERS = [make_member(random.Random(n).randbytes(300) + b"\n", [n * 10, n * 10 + 1], 1) for n in range(5)]
 PART = b"".join(MEMBERS)
@@ -108,3 +109,12 @@ def test_members_of_which_only_the_header_is_sound_are_passed_over_when_bodies_c
     found = pieces(b"garbage" + bytes(broken) + MEMBERS[2])
     assert keys(found) == [20, 21]
     assert [(piece.offset, piece.end) for piece in found if isinstance(piece, Gap)] == [(0, 7 + len(broken))]
+
+
+def test_a_member_that_was_cut_after_it_was_found_is_damaged() -> None:
+    found = pieces(MEMBERS[0])[0]
+    assert isinstance(found, Found)
+    for end in (0, 20, len(MEMBERS[0]) - 1):
+        data = MEMBERS[0][:end]
+        with pytest.raises(DamageError, match="ends early"):
+            read_member(lambda size, offset, data=data: data[offset : offset + size], found)

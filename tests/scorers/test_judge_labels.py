@@ -62,6 +62,12 @@ async def test_the_whole_answer_is_what_was_labelled(tmp_path: Path) -> None:
     assert (score.extracted, score.detail["human"]) == ("4", 0.0)
 
 
+async def test_a_line_ends_at_a_line_feed_and_nowhere_else(tmp_path: Path) -> None:
+    answer = "4\u2028\u00854"
+    line = json.dumps(row("fail", output=answer), ensure_ascii=False)
+    assert (await judged(tmp_path, line, answer=answer)).detail["human"] == 0.0
+
+
 async def test_an_answer_without_a_verdict_keeps_its_label(tmp_path: Path) -> None:
     score = await judged(tmp_path, row(1), reply="?")
     assert (score.value, score.detail["human"]) == (None, 1.0)
@@ -81,6 +87,7 @@ async def test_a_line_of_results_is_a_line_of_labels_once_it_has_a_label(tmp_pat
         ([row(1, output=["4"])], '"output" is no text'),  # type: ignore[arg-type]
         (["[1]"], 'there is no "id"'),
         (["{"], "labels.jsonl:1: not JSON"),
+        (["[" * 100_000], "labels.jsonl:1: not JSON"),
         ([""], "holds no label"),
     ],
 )
