@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from evalperf import cases
 from evalperf.cases import Prompt, read_batches
 from evalperf.config.load import LoadedConfig
 from evalperf.errors import InputError
@@ -39,9 +40,7 @@ async def read_cases(
         max_cases=batch_size(config),
         max_bytes=batch_bytes(config),
         done=store,
-        on_reject=lambda line: skipped.append(
-            RejectedLine(path=str(line.path), line=line.line, column=line.column, reason=line.reason, excerpt=line.raw)
-        ),
+        on_reject=lambda line: skipped.append(_rejected(line)),
     )
     checked = False
     async with aclosing(reading) as batches:
@@ -61,6 +60,10 @@ async def read_cases(
     if not checked and not store.recovered.done:
         what = ", ".join(config.cases.path) if isinstance(config.cases.path, list) else config.cases.path
         raise InputError(what, "no case to run", hint='is the file empty, or does "cases.where" hold for no line?')
+
+
+def _rejected(line: cases.Rejected) -> RejectedLine:
+    return RejectedLine(path=str(line.path), line=line.line, column=line.column, reason=line.reason, excerpt=line.raw)
 
 
 async def _note(skipped: list[RejectedLine], rejected: Rejected) -> None:

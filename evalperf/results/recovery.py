@@ -60,10 +60,7 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
     `expected` is the number of cases times epochs, 0 where that is not known.
     """
     damage: list[str] = []
-    if options.journal:
-        disk.make_folder(directory.journal)
-    for folder in (directory.path, directory.results, directory.failures, directory.journal):
-        _settle(disk, folder)
+    _settle(disk, directory, journal=options.journal)
     manifest = Manifest(disk, directory.manifest)
     if manifest.damaged_lines:
         damage.append(f"manifest.jsonl: {manifest.damaged_lines} damaged lines; the parts they named were checked anew")
@@ -116,14 +113,17 @@ def _is_complete(disk: Disk, directory: RunDirectory, success: dict[str, int], t
     return complete
 
 
-def _settle(disk: Disk, folder: Path) -> None:
+def _settle(disk: Disk, directory: RunDirectory, *, journal: bool) -> None:
     """No unfinished file is left, and the names are on the disk: the killed process may not have come to that."""
-    names = disk.names(folder)
-    for name in names:
-        if name.endswith(".tmp"):
-            disk.remove(folder / name)
-    if names:
-        disk.sync_folder(folder)
+    if journal:
+        disk.make_folder(directory.journal)
+    for folder in (directory.path, directory.results, directory.failures, directory.journal):
+        names = disk.names(folder)
+        for name in names:
+            if name.endswith(".tmp"):
+                disk.remove(folder / name)
+        if names:
+            disk.sync_folder(folder)
 
 
 class _Folder:
