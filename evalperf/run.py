@@ -7,7 +7,6 @@ survey the inputs → open the parts and try the endpoints → a directory → c
 from __future__ import annotations
 
 import asyncio
-import resource
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -42,6 +41,7 @@ from evalperf.sizing import batch_size, count_workers, workers_cut
 from evalperf.spent import charge_earlier_sessions, check_prices, open_budget
 from evalperf.stats import check_gate_names
 from evalperf.summarise import save_summary, summarise_run
+from evalperf.tuning import peak_rss_bytes
 
 __all__ = ["Outcome", "RunOptions", "execute", "run"]
 
@@ -174,7 +174,7 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
             await store.finish()
         limited_by = max(engine.limited_by, key=engine.limited_by.__getitem__, default="server")
         remember_limits(session.config, engine.router, limited_by, session.state_dir, _teller(bus))
-    exceeded = memory_exceeded(session.config.concurrency.resource_limits, _peak_rss_bytes())
+    exceeded = memory_exceeded(session.config.concurrency.resource_limits, peak_rss_bytes())
     if exceeded is not None:
         _teller(bus)(exceeded)
     bus.emit(RunFinished(clock.now(), status))
@@ -186,7 +186,7 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
         in_doubt=store.recovered.ever_in_doubt,
         wall_s=clock.now() - began_s,
         cpu_s=clock.cpu_s() - cpu_began_s,
-        peak_rss_bytes=_peak_rss_bytes(),
+        peak_rss_bytes=peak_rss_bytes(),
         limited_by=engine.limited_by,
         calling=engine.figures(),
         synthetic=session.parts.synthetic,
@@ -262,11 +262,6 @@ def _store_options(session: _Session) -> StoreOptions:
         retry_failed=session.options.retry_failed,
         retry_doubts=output.in_doubt != "skip",
     )
-
-
-def _peak_rss_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _exit_code(ended: _Ended, report: Report) -> int:

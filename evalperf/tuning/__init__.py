@@ -7,7 +7,16 @@ from evalperf.tuning.level import Level, LimitedBy, Measure, MeasurePace, PaceTr
 from evalperf.tuning.load import Call, Load, open_load
 from evalperf.tuning.sample import QUICK, THOROUGH, Precision, Reply
 from evalperf.tuning.search import MAX_PROBES, Bounds, Findings, most_requests, search
-from evalperf.tuning.sizing import Bound, Machine, Workers, memory_bound, read_machine, recommend, rss_bytes
+from evalperf.tuning.sizing import (
+    Bound,
+    Machine,
+    Workers,
+    memory_bound,
+    peak_rss_bytes,
+    read_machine,
+    recommend,
+    rss_bytes,
+)
 from evalperf.tuning.usl import ScalabilityLaw, fit_scalability_law
 from evalperf.tuning.warm_start import FILE_NAME, WarmStart, read_warm_start, save_warm_start
 
@@ -37,6 +46,7 @@ __all__ = [
     "memory_bound",
     "most_requests",
     "open_load",
+    "peak_rss_bytes",
     "read_machine",
     "read_warm_start",
     "recommend",

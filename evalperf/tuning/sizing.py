@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from pathlib import Path
 
 from msgspec import Struct
 
 from evalperf.tuning.cgroups import CgroupLimits, read_cgroups, read_text
 
-__all__ = ["Bound", "Machine", "Workers", "memory_bound", "read_machine", "recommend", "rss_bytes"]
+__all__ = ["Bound", "Machine", "Workers", "memory_bound", "peak_rss_bytes", "read_machine", "recommend", "rss_bytes"]
 
 GIB = 1 << 30
 BYTES_PER_CASE = 256 * 1024  # memory for one case in flight: a guess, and a generous one
@@ -163,6 +164,18 @@ def rss_bytes() -> int:
     import psutil  # noqa: PLC0415 - as above
 
     return int(psutil.Process().memory_info().rss)
+
+
+def peak_rss_bytes() -> int:
+    """The most memory that this process has held; `getrusage` would count what its parent held when it began."""
+    try:
+        status = Path("/proc/self/status").read_bytes()
+    except OSError:  # no Linux: kilobytes elsewhere, bytes on macOS
+        import resource  # noqa: PLC0415 - absent on Windows
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    return int(status.partition(b"VmHWM:")[2].split(maxsplit=1)[0]) * 1024
 
 
 def _in_process_bounds(machine: Machine, memory_bytes: int | None, bytes_per_worker: int | None) -> tuple[Bound, ...]:

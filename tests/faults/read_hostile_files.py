@@ -6,7 +6,6 @@ python -m tests.faults.read_hostile_files CORPUS.json
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 import traceback
@@ -17,6 +16,7 @@ from evalperf.config import load_config
 from evalperf.errors import EvalperfError
 from evalperf.results import RunDirectory, read_results
 from evalperf.run import RunOptions, execute
+from evalperf.tuning import peak_rss_bytes
 from tests.faults.hostile_corpus import Hostile
 
 
@@ -47,7 +47,7 @@ def main() -> None:
     corpus = Path(sys.argv[1])
     for fields in json.loads(corpus.read_text()):
         told = one(Hostile(*fields), corpus.parent)
-        told["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        told["rss_mb"] = peak_rss_bytes() / 2**20
         print(json.dumps(told), flush=True)
 
 

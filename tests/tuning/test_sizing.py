@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -118,3 +120,11 @@ def test_cpu_pressure_is_a_share(tmp_path: Path):
 def test_a_system_without_proc_has_no_limits_and_no_pressure(tmp_path: Path):
     here = read_machine(tmp_path)
     assert (here.cgroup_cpus, here.cgroup_memory_bytes, here.cpu_pressure) == (None, None, None)
+
+
+def test_the_peak_of_memory_is_this_process_s_own() -> None:
+    """`getrusage` of a child begins with what its parent held."""
+    program = "from evalperf.tuning import peak_rss_bytes; print(peak_rss_bytes())"
+    held = bytearray(300 * 2**20)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert 0 < int(done.stdout) < len(held) / 2
