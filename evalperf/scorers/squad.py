@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from evalperf.config.scorers import SquadEmScorer, SquadF1Scorer
 from evalperf.records import Score
@@ -14,6 +15,8 @@ from evalperf.scorers.resources import Resources
 from evalperf.scorers.text import equality
 
 __all__ = ["squad_em", "squad_f1", "token_f1"]
+
+_ALL: Final = 10**9
 
 
 def squad_em(config: SquadEmScorer, resources: Resources) -> Scorer:
@@ -39,15 +42,20 @@ def token_f1(answer: Sequence[bytes], target: Sequence[bytes]) -> float:
     As `f1_score` of the SQuAD v1.1 evaluation script (Rajpurkar et al., 2016): 0 without a common word, also where
     both are empty.
     """
-    said, expected = Counter(answer), Counter(target)
+    left: dict[bytes, int] = dict(Counter(target))  # a plain dict: half of the time goes into reading and writing it
+    expected = len(target)
     for article in ARTICLES:
-        said.pop(article, None)
-        expected.pop(article, None)
-    common = 0
-    for word in said.keys() & expected.keys():  # quicker than the intersection of the counters
-        ours, theirs = said[word], expected[word]
-        common += ours if ours < theirs else theirs  # noqa: FURB136 - min() takes twice as long
+        expected -= left.get(article, 0)
+        left[article] = _ALL  # every article of the answer is found, and taken off again below
+    found = 0
+    left_of = left.get
+    for word in answer:
+        if count := left_of(word):
+            left[word] = count - 1
+            found += 1
+    articles = sum([_ALL - left[article] for article in ARTICLES])
+    common, said = found - articles, len(answer) - articles
     if common == 0:
         return 0.0
-    precision, recall = common / said.total(), common / expected.total()
+    precision, recall = common / said, common / expected
     return 2 * precision * recall / (precision + recall)
