@@ -189,6 +189,7 @@ class Endpoint:
     def _refused(self, seat: Seat, error: ProviderError, now_s: float) -> None:
         self.control.refused(now_s, seat.sending, allowed_per_s=self.gate.stated_per_s)
         if self.control.scattered:
+            self.gate.unspace()
             return
         wish_s = max(LEAST_PAUSE_S, error.retry_after_s or 0.0)
         pause_s = min(self._longest_pause_s, wish_s) * (1 + HINT_SPREAD * self._random.random())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
+from operator import itemgetter
 
 from evalperf import clock
 from evalperf.resilience.gatestatistics import GateStatistics
@@ -96,7 +97,12 @@ class RateGate:
         """A 429: pauses the endpoint and not only the case, and from now on spaces requests strictly."""
         self._refused += 1
         self.limit.refused(until_s)
-        self._gates.space()
+        self._gates.space(strictly=True)
+
+    def unspace(self) -> None:
+        """The 429s have nothing to do with how requests are spaced."""
+        self.limit.space(strictly=False)
+        self._gates.space(strictly=False)
 
     def pace(self, rate_per_s: float | None) -> None:
         """Keeps a pace that was found by trial; None lifts it."""
@@ -203,10 +209,10 @@ class RateGates:
         """The limit of requests that all share."""
         return None if self._run is None else self._run.stated_per_s
 
-    def space(self) -> None:
-        """No burst from now on."""
+    def space(self, *, strictly: bool) -> None:
+        """No burst from now on, or bursts again."""
         if self._run is not None:
-            self._run.space()
+            self._run.space(strictly=strictly)
 
     def join(self, gate: RateGate) -> None:
         """One more gate; called by the gate itself."""
@@ -254,7 +260,7 @@ class RateGates:
         """0 if one passed, else seconds until one may; None if none waits."""
         heads = [(head.number, head, gate) for gate in self._gates if (head := gate.head()) is not None]
         if len(heads) > 1:
-            heads.sort(key=_number)
+            heads.sort(key=itemgetter(0))
         least_s: float | None = None
         for _, head, gate in heads:
             wait_s = gate.limit.wait_s(head.tokens, now_s)
@@ -291,7 +297,3 @@ class RateGates:
     def _ring(self) -> None:
         self._timer = None
         self.drain(clock.now())
-
-
-def _number(head: tuple[int, _Waiter, RateGate]) -> int:
-    return head[0]

@@ -137,12 +137,15 @@ class RateLimit:
     def refused(self, until_s: float) -> None:
         """The server has answered 429 and wants nothing before that time: pauses, and spaces strictly from now on."""
         self.pause(until_s)
-        self.space()
+        self.space(strictly=True)
 
-    def space(self) -> None:
-        """No burst from now on: a server that allows none refuses the second of two that come together."""
-        if not self._spaced:
-            self._spaced = True
+    def space(self, *, strictly: bool) -> None:
+        """No burst from now on, or bursts again, which make up for late timers.
+
+        A server that allows no burst refuses the second of two requests that come together.
+        """
+        if self._spaced != strictly:
+            self._spaced = strictly
             if self._requests is not None:
                 self._requests.change(self._requests.rate_per_s, self._burst_at(self._requests.rate_per_s))
 

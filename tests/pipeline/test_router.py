@@ -12,7 +12,7 @@ from evalperf.errors import ProviderError, StoppedError
 from evalperf.events import BreakerChanged, Throttled
 from evalperf.pipeline.endpoint import Seat
 from evalperf.pipeline.router import Router
-from evalperf.resilience import RateLimit
+from evalperf.resilience import FixedLimit, RateLimit
 from tests.support.fakes import ScriptedProvider, answer, router_of
 from tests.support.virtual_loop import run_virtual
 
@@ -183,6 +183,22 @@ def test_a_refusal_pauses_its_endpoint_and_no_other() -> None:
     ((reason, wait_s),) = run_virtual(go())
     assert reason == "paused"
     assert 3.0 <= wait_s <= 3.3
+
+
+class Knowing(FixedLimit):
+    """Knows that 429s come at any pace."""
+
+    scattered = True
+
+
+def test_a_refusal_that_any_pace_would_bring_neither_pauses_nor_spaces() -> None:
+    async def go() -> float:
+        router = router_of([idle("a")], rate=RateLimit(requests_per_s=10, burst=5), controls=[Knowing(10)])
+        for _ in range(5):
+            await fail(router, REFUSED)
+        return clock.now()
+
+    assert run_virtual(go()) == 0
 
 
 def test_a_limit_of_the_whole_run_holds_over_all_endpoints() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalperf.pipeline.endpoint import HINT_SPREAD, LEAST_PAUSE_S
 from evalperf.resilience.adaptive import AdaptiveLimit
 from evalperf.resilience.meters import Gcra
 from evalperf.resilience.scatter import Sent
-from tests.resilience.servers import RateLimited, Server, Simulation
+from tests.resilience.servers import RateLimited, Scattered, Server, Simulation
 
 
 @dataclass
@@ -23,12 +24,24 @@ class Outcome:
 
 
 class Client:
-    def __init__(self, sim: Simulation, server: Server, control: AdaptiveLimit, *, tell_busy: bool = False) -> None:
+    """`stated_per_s` is a limit that it keeps because it is configured."""
+
+    def __init__(
+        self,
+        sim: Simulation,
+        server: Server,
+        control: AdaptiveLimit,
+        *,
+        tell_busy: bool = False,
+        stated_per_s: float | None = None,
+    ) -> None:
         self.sim, self.server, self.control = sim, server, control
         self.answers: list[tuple[float, float]] = []
         self.refused = self.in_flight = 0
         self.limits: list[int] = []
         self._pace: Gcra | None = None
+        self._stated_per_s = stated_per_s
+        self._stated = None if stated_per_s is None else Gcra(stated_per_s, stated_per_s)
         self._paused_until_s = 0.0
         self._alarm_s: float | None = None
         self._tell_busy = tell_busy
@@ -43,6 +56,8 @@ class Client:
                 return
             if self._pace is not None:
                 self._pace.take(self.sim.now_s)
+            if self._stated is not None:
+                self._stated.take(self.sim.now_s)
             self.in_flight += 1
             if self._tell_busy:
                 self.control.client_busy = self.server.busy(self.sim.now_s)  # type: ignore[attr-defined]
@@ -51,12 +66,15 @@ class Client:
 
     def _wait_s(self) -> float:
         rate_per_s = self.control.rate_per_s
-        if rate_per_s is not None:
+        if rate_per_s is None:
+            self._pace = None
+        else:
             if self._pace is None:
                 self._pace = Gcra(rate_per_s)
             self._pace.change(rate_per_s, 1.0)
         pace_s = 0.0 if self._pace is None else self._pace.wait_s(self.sim.now_s)
-        return max(self._paused_until_s - self.sim.now_s, pace_s)
+        stated_s = 0.0 if self._stated is None else self._stated.wait_s(self.sim.now_s)
+        return max(self._paused_until_s - self.sim.now_s, pace_s, stated_s)
 
     def _wake(self, alarm_s: float) -> None:
         if self._alarm_s == alarm_s:
@@ -68,12 +86,13 @@ class Client:
             now_s = self.sim.now_s
             self.in_flight -= 1
             if status == 429:
-                assert isinstance(self.server, RateLimited)
+                assert isinstance(self.server, RateLimited | Scattered)
                 self.refused += 1
-                self.control.refused(now_s, sent)
-                wish_s = 1.0 if self.server.retry_after_s is None else self.server.retry_after_s
-                wait_s = wish_s * (1 + 0.1 * self.sim.rng.random())
-                self._paused_until_s = max(self._paused_until_s, now_s + wait_s)
+                self.control.refused(now_s, sent, allowed_per_s=self._stated_per_s)
+                if not self.control.scattered:
+                    wish_s = max(LEAST_PAUSE_S, self.server.retry_after_s or 0.0)
+                    wait_s = wish_s * (1 + HINT_SPREAD * self.sim.rng.random())
+                    self._paused_until_s = max(self._paused_until_s, now_s + wait_s)
             else:
                 self.control.completed(now_s, sent, ok=status == 200)
                 if status == 200:
@@ -88,11 +107,18 @@ class Client:
 
 
 def drive(
-    server: Server, *, seed: int, seconds: float = 900.0, control: AdaptiveLimit | None = None, tell_busy: bool = False
+    server: Server,
+    *,
+    seed: int,
+    seconds: float = 900.0,
+    control: AdaptiveLimit | None = None,
+    tell_busy: bool = False,
+    stated_per_s: float | None = None,
 ) -> Outcome:
     """What the controller makes of a server."""
     sim = Simulation(seed)
-    client = Client(sim, server, AdaptiveLimit() if control is None else control, tell_busy=tell_busy)
+    control = AdaptiveLimit() if control is None else control
+    client = Client(sim, server, control, tell_busy=tell_busy, stated_per_s=stated_per_s)
     client.watch()
     client.pump()
     sim.run(seconds)

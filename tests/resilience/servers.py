@@ -4,6 +4,7 @@ HardCap       so many slots and a queue
 BatchServer   continuous batching: every step serves all sequences and takes longer the more there are;
               with `cache_slots`, steps get much slower once the cache is full (preemption)
 RateLimited   a token bucket that answers 429
+Scattered     429 for a share of requests, at any pace
 Drifting      a hard cap that changes with the time, with noise, errors and stalls
 ClientBound   an endless server, and one event loop here that can't keep up
 """
@@ -205,6 +206,22 @@ class RateLimited:
 
     def optimum(self, from_s: float, to_s: float) -> float:
         return self.rate_per_s * (to_s - from_s)
+
+
+class Scattered:
+    def __init__(self, share: float, per_s: float = math.inf, mean_s: float = 0.2) -> None:
+        self.share, self.per_s, self.mean_s = share, per_s, mean_s
+        self.retry_after_s: float | None = None
+
+    def submit(self, sim: Simulation, reply: Reply) -> None:
+        if sim.rng.random() < self.share:
+            sim.after(0.01, reply, 429)
+        else:
+            sim.after(lognormal(sim.rng, self.mean_s, 0.4), reply, 200)
+
+    def optimum(self, from_s: float, to_s: float) -> float:
+        """For a client that sends `per_s` requests a second."""
+        return (1 - self.share) * self.per_s * (to_s - from_s)
 
 
 class ClientBound:

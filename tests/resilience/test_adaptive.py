@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalperf.resilience.adaptive import AdaptiveLimit
-from tests.resilience.client import drive
+from evalperf.resilience.pacer import MOST_LONE
+from tests.resilience.client import Outcome, drive
 from tests.resilience.servers import (
     BatchServer,
     ClientBound,
     Drifting,
     HardCap,
     RateLimited,
+    Scattered,
     Server,
     random_server,
 )
@@ -71,6 +73,31 @@ def test_servers_that_no_parameter_was_chosen_for() -> None:
     assert statistics.mean(outcome.refused_share for kind, outcome in outcomes if kind == "rate limit") <= MOST_REFUSED
 
 
+def scattered(share: float, per_s: float, seed: int, *, stated: bool) -> Outcome:
+    """A client that could send so many requests a second, by its workers or by a stated limit."""
+    server = Scattered(share, per_s)
+    workers = round(server.mean_s * per_s)
+    control = AdaptiveLimit(start=min(16, workers), most=3 * workers if stated else workers)
+    return drive(server, seed=seed, seconds=150, control=control, stated_per_s=per_s if stated else None)
+
+
+@pytest.mark.parametrize("stated", [False, True])
+def test_one_percent_refused_at_random_does_not_bring_a_run_to_a_crawl(stated: bool) -> None:
+    """Pausing the endpoint for each of 250 requests a second would leave a quarter of them."""
+    assert scattered(0.01, 250, 1, stated=stated).steady_share >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stated", [False, True])
+@pytest.mark.parametrize("per_s", [20, 50, 250])
+def test_refusals_at_random_cost_little_at_any_share(per_s: int, stated: bool) -> None:
+    """The rarer they are, the longer it takes to tell them from a limit: a tenth of all runs may still be unlucky."""
+    shares = [0.002, 0.01, 0.05, 0.1, 0.3]
+    outcomes = [scattered(share, per_s, seed, stated=stated).share for share in shares for seed in range(4)]
+    assert statistics.median(outcomes) >= 0.90
+    assert statistics.quantiles(outcomes, n=10)[0] >= 0.50
+
+
 def test_telling_that_the_client_is_busy_costs_nothing() -> None:
     outcome = drive(ClientBound(), seed=1, tell_busy=True)
     assert outcome.share >= 0.96
@@ -111,6 +138,18 @@ def test_refusals_of_one_moment_cut_the_pace_once() -> None:
     for request in requests[1:]:
         control.refused(0.06, request)
     assert control.rate_per_s == first
+
+
+def test_the_first_few_of_many_set_no_pace() -> None:
+    """A run that has just begun would go on as slowly as it has begun."""
+    control = AdaptiveLimit()
+    for number in range(100):
+        control.completed(0.01 * number, control.sent(0.01 * number, 1), ok=True)
+    for number in range(MOST_LONE):
+        control.refused(1.0 + 0.01 * number, control.sent(1.0, 1))
+        assert control.rate_per_s is None
+    control.refused(1.1, control.sent(1.0, 1))
+    assert control.rate_per_s is not None
 
 
 def test_failures_are_no_goodput() -> None:

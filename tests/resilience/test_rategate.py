@@ -150,6 +150,16 @@ def test_a_refusal_pauses_the_endpoint_and_spaces_it_strictly() -> None:
     run_virtual(work())
 
 
+def test_a_limit_that_all_share_gets_its_bursts_back_as_well() -> None:
+    async def work() -> None:
+        gates = RateGates({"a": RateLimit()}, limit(requests_per_s=10, burst=5))
+        gates["a"].refused(clock.now() + 1)
+        gates["a"].unspace()
+        assert await passages(gates["a"], [0] * 5) == pytest.approx([1] * 5)
+
+    run_virtual(work())
+
+
 def test_a_pause_is_never_shortened() -> None:
     async def work() -> None:
         gate = RateGate(RateLimit())

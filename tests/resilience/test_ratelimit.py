@@ -133,6 +133,16 @@ def test_the_first_refusal_ends_all_bursts() -> None:
     assert limit.wait_s(0, 1) == pytest.approx(0.1)
 
 
+def test_bursts_come_back_where_they_do_no_harm() -> None:
+    limit = RateLimit(requests_per_s=10, burst=5, margin=1)
+    limit.refused(0)
+    limit.space(strictly=False)
+    for _ in range(5):
+        assert limit.wait_s(0, 1) == 0
+        limit.take(0, 1)
+    assert limit.wait_s(0, 1) > 0
+
+
 def test_headers_after_a_refusal_bring_no_burst_back() -> None:
     limit = RateLimit(margin=1)
     limit.refused(0)
