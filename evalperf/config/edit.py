@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evalperf.atomic import replace_file
 from evalperf.config.formats import FORMATS
 from evalperf.config.source import KeyPath, Source, SyntaxFault, dotted
 from evalperf.errors import ConfigError, OutputError
@@ -34,7 +32,8 @@ def edit_file(path: Path, values: Mapping[tuple[str, ...], Scalar]) -> None:
     target = path.resolve()  # a link stays one
     try:
         raw = target.read_bytes().decode("utf-8")
-        _replace(target, edited(raw, target.suffix.lower(), values, str(path)))
+        text = edited(raw, target.suffix.lower(), values, str(path))
+        replace_file(target, text.encode("utf-8"), keep_mode=True)
     except OSError as error:
         raise OutputError(path, error.strerror or str(error)) from None
 
@@ -76,7 +75,7 @@ def _in_json(source: Source, path: tuple[str, ...], value: Scalar) -> str:
     if path in source.values:
         return _replaced(source, path, value)
     above, member = _missing(source, path, value)
-    return _beside_first(source, above, json.dumps(member)[1:-1], separator=",")
+    return _beside_first(source, above, json.dumps(member)[1:-1])
 
 
 def _in_yaml(source: Source, path: tuple[str, ...], value: Scalar) -> str:
@@ -84,7 +83,7 @@ def _in_yaml(source: Source, path: tuple[str, ...], value: Scalar) -> str:
         return _replaced(source, path, value)
     above, member = _missing(source, path, value)
     if source.text.startswith("{", source.values[above]):
-        return _beside_first(source, above, _flow(member)[1:-1], separator=",")
+        return _beside_first(source, above, _flow(member)[1:-1])
     if not above:
         gap = "" if source.text.endswith("\n") or not source.text else "\n"
         return f"{source.text}{gap}{_block(member, 0)}"
@@ -130,7 +129,7 @@ def _missing(source: Source, path: tuple[str, ...], value: Scalar) -> tuple[KeyP
     return path[:depth], member
 
 
-def _beside_first(source: Source, above: KeyPath, member: str, *, separator: str) -> str:
+def _beside_first(source: Source, above: KeyPath, member: str) -> str:
     """The member before the first key of an object in braces: on a line of its own where the keys have theirs.
 
     Comments above that key stay with it, and a `$schema` stays first.
@@ -139,15 +138,15 @@ def _beside_first(source: Source, above: KeyPath, member: str, *, separator: str
     keys = [at for path, at in source.keys.items() if path[:-1] == above and path[-1] != "$schema"]
     if not keys:
         start = source.values[above] + 1
-        comma = f"{separator} " if any(path[:-1] == above for path in source.keys) else ""
+        comma = ", " if any(path[:-1] == above for path in source.keys) else ""
         return f"{text[:start]}{member}{comma}{text[start:]}"
     at = min(keys)
     start = _line_start(text, at)
     if text[start:at].strip():
-        return f"{text[:at]}{member}{separator} {text[at:]}"
+        return f"{text[:at]}{member}, {text[at:]}"
     indent = text[start:at]
     start = _above_comments(text, start)
-    return f"{text[:start]}{indent}{member}{separator}\n{text[start:]}"
+    return f"{text[:start]}{indent}{member},\n{text[start:]}"
 
 
 def _above_comments(text: str, start: int) -> int:
@@ -180,17 +179,3 @@ def _block(member: Any, indent: int) -> str:
 def _flow(member: Any) -> str:
     """A mapping in braces, as YAML has it."""
     return json.dumps(member).replace('"', "")
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(path, name)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 from msgspec import Struct
 
+from evalperf.atomic import replace_file
 from evalperf.tuning.level import LimitedBy
 
 __all__ = ["FILE_NAME", "MAX_AGE_S", "WarmStart", "read_warm_start", "save_warm_start"]
@@ -92,7 +92,8 @@ def save_warm_start(state_dir: Path, found: Mapping[tuple[str, str | None], Warm
                 for entry in _read(path, warn)
                 if (entry.url, entry.model) not in replaced and _is_fresh(entry, now, MAX_AGE_S)
             ]
-            _replace(path, msgspec.json.format(msgspec.json.encode(_File(SCHEMA_VERSION, (*kept, *fresh))), indent=2))
+            content = msgspec.json.encode(_File(SCHEMA_VERSION, (*kept, *fresh)))
+            replace_file(path, msgspec.json.format(content, indent=2) + b"\n")
     except OSError as error:
         warn(f"what was found about the endpoint is not kept: can't write {path}: {error.strerror or error}")
 
@@ -145,16 +146,3 @@ def _alone(state_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # readable for the user alone
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

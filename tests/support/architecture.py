@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 LAYERS: dict[str, int] = {
-    **dict.fromkeys(["errors", "records", "events", "figures", "clock", "lines"], 0),
+    **dict.fromkeys(["errors", "records", "events", "figures", "clock", "lines", "atomic", "ownership"], 0),
     **dict.fromkeys(["config", "plugins"], 1),
     **dict.fromkeys(
         [
@@ -39,6 +39,7 @@ LAYERS: dict[str, int] = {
             "fingerprint",
             "learned",
             "spent",
+            "costs",
             "interrupt",
             "sizing",
             "summarise",
