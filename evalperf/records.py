@@ -11,13 +11,14 @@ would otherwise walk over every case in flight.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 __all__ = [
     "CACHED_FROM",
     "FAILURE_KINDS",
+    "MOST_SCORE",
     "CachedFrom",
     "Call",
     "Case",
@@ -41,6 +42,18 @@ Message = dict[str, Any]
 
 Target = str | tuple[str, ...] | None
 """What is expected: a text, several of which any will do, or nothing."""
+
+MOST_SCORE = 1e150
+"""Values beyond have no square, and so no variance."""
+
+MOST_TOKENS = 10**12
+"""That one answer can have taken."""
+
+Ordinal = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0, le=10**12)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Dollars = Annotated[float, Meta(ge=-1e12, le=1e12)]
+"""What a row of any run holds; one that says something else is not read."""
 
 FailureKind = Literal[
     "timeout",
@@ -103,12 +116,8 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 class Usage(Struct, frozen=True, gc=False):
     """Tokens that the endpoint says it has counted."""
 
-    input_tokens: int
-    output_tokens: int
-
-
-MOST_TOKENS = 10**12
-"""That one answer can have taken."""
+    input_tokens: Annotated[int, Meta(ge=-MOST_TOKENS, le=MOST_TOKENS)]
+    output_tokens: Annotated[int, Meta(ge=-MOST_TOKENS, le=MOST_TOKENS)]
 
 
 def counted_usage(input_tokens: int | None, output_tokens: int | None) -> Usage | None:
@@ -156,11 +165,13 @@ class Call(Struct, frozen=True, kw_only=True, gc=False):
     """Whether a fallback took over from the endpoints that were to be asked."""
 
 
-class Response(Struct, frozen=True, kw_only=True, gc=False):
+class Response(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """A completion as the run saw it."""
 
     completion: Completion
     call: Call
+    answer: int = 1
+    """Which of several answers to the request (n > 1) the completion's text is, where each is scored by itself."""
 
 
 class Failure(Struct, frozen=True, kw_only=True, gc=False):
@@ -168,7 +179,7 @@ class Failure(Struct, frozen=True, kw_only=True, gc=False):
 
     kind: FailureKind
     message: str
-    status: int | None = None
+    status: Annotated[int, Meta(ge=-(10**12), le=10**12)] | None = None
     """The HTTP status, where there was one."""
     retryable: bool = False
     """Whether the same case may succeed in a later run."""
@@ -184,21 +195,25 @@ class Unanswered(Struct, frozen=True, kw_only=True, gc=False):
 class Spent(Struct, frozen=True, kw_only=True, gc=False):
     """What the calls of one score have cost: a judge's, or those for embeddings."""
 
-    calls: int
+    calls: Count
     """Answered calls, those from a cache not among them."""
-    cached: int = 0
+    cached: Count = 0
     """Answers that a cache or the journal had."""
-    latency_s: float | None = None
+    latency_s: Seconds | None = None
     """Summed over the calls."""
     usage: Usage | None = None
-    cost_usd: float | None = None
+    cost_usd: Dollars | None = None
     """None where a price or the usage is not known."""
+    embedded_tokens: Count | UnsetType = UNSET
+    """Those of `usage` that went into embeddings. The calls for these stand in a list of their own, so sums over a run
+    leave this part out here; not in the line where there is none. `embedded_usd` likewise."""
+    embedded_usd: Dollars | UnsetType = UNSET
 
 
 class Score(Struct, frozen=True, kw_only=True, gc=False):
     """One scorer's view of one answer."""
 
-    value: float | None
+    value: Annotated[float, Meta(ge=-MOST_SCORE, le=MOST_SCORE)] | None
     """None = not scored, with the reason; never a stand-in for 0."""
     passed: bool | None = None
     """Whether the answer counts as right; None where the scorer has no such notion or did not score."""
@@ -215,28 +230,28 @@ class Score(Struct, frozen=True, kw_only=True, gc=False):
 class Result(Struct, frozen=True, kw_only=True, gc=False):
     """A case's line in the results file: the wire form, field for field."""
 
-    seq: int
+    seq: Ordinal
     id: str
-    epoch: int
+    epoch: Ordinal
     status: Literal["ok", "failed"]
     input: str | tuple[Message, ...] | None
     output: str | None
     target: Target
     scores: dict[str, Score]
-    overall_score: float | None
+    overall_score: Annotated[float, Meta(ge=-MOST_SCORE, le=MOST_SCORE)] | None
     failure: Failure | None
     model: str | None
     endpoint: str | None
-    attempts: int
+    attempts: Count
     cached: CachedFrom | None
-    latency_s: float | None
-    ttft_s: float | None
-    queue_s: float | None
-    throttled_s: float
-    retry_wait_s: float
-    score_s: float | None
+    latency_s: Seconds | None
+    ttft_s: Seconds | None
+    queue_s: Seconds | None
+    throttled_s: Seconds
+    retry_wait_s: Seconds
+    score_s: Seconds | None
     usage: Usage | None
-    cost_usd: float | None
+    cost_usd: Dollars | None
     finish_reason: str | None
     started_at: datetime
     """UTC; RFC 3339 in the file."""

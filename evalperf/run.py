@@ -160,13 +160,14 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
     rejected = Rejected(session.directory)
     async with open_store(session.directory, session.info, _store_options(session), bus.emit) as store:
         bus.emit(_started(session, store))
-        if session.budget is not None and store.recovered.done:
+        if session.budget is not None:
             await asyncio.to_thread(charge_earlier_sessions, session.budget, session.directory)
         engine = _engine(session, bus)
         for notice in (*exposures(session.config), *session.notices):
             _teller(bus)(notice)
         session.parts.notices.listen(_teller(bus))
-        error, interrupt = await _execute(session, engine, store, rejected, bus)
+        async with session.parts.embedding_calls.kept_in(session.directory):
+            error, interrupt = await _execute(session, engine, store, rejected, bus)
         status: RunStatus = "complete"
         if error is not None or interrupt.exit_code is not None:
             status = "interrupted" if error is None else "failed"
@@ -217,23 +218,33 @@ def _teller(bus: Bus) -> Callable[[str], None]:
 async def _execute(
     session: _Session, engine: LocalEngine, store: Store, rejected: Rejected, bus: Bus
 ) -> tuple[EvalperfError | None, Interrupt]:
-    """What ended the session early, if anything: an error as it was found, or a signal."""
+    """What ended the session early, if anything: an error as it was found, or a signal. All results are on disk."""
+    error: EvalperfError | None = None
     with interruptible(engine.stop, _teller(bus)) as interrupt:
         try:
-            tell_of_earlier_sessions(store.recovered, session.config.output.in_doubt, _teller(bus))
-            cases = read_cases(
-                session.loaded, session.parts.prompt, store, rejected, session.earlier, warn=_teller(bus)
-            )
-            memory_mb = session.config.concurrency.resource_limits.memory_mb
-            held = within_memory(cases, memory_mb, engine.unfinished, _teller(bus))
-            async with aclosing(cases), aclosing(held) as batches:
-                await engine.execute(batches, store)
-        except EvalperfError as error:
-            return error, interrupt
+            error = await _ask(session, engine, store, rejected, bus)
+            await store.close()
         except asyncio.CancelledError:
             if interrupt.exit_code is None:
                 raise
-    return None, interrupt
+            await store.close()
+    return error, interrupt
+
+
+async def _ask(
+    session: _Session, engine: LocalEngine, store: Store, rejected: Rejected, bus: Bus
+) -> EvalperfError | None:
+    """Every case that is not done; what ended that early."""
+    try:
+        tell_of_earlier_sessions(store.recovered, session.config.output.in_doubt, _teller(bus))
+        cases = read_cases(session.loaded, session.parts.prompt, store, rejected, session.earlier, warn=_teller(bus))
+        memory_mb = session.config.concurrency.resource_limits.memory_mb
+        held = within_memory(cases, memory_mb, engine.unfinished, _teller(bus))
+        async with aclosing(cases), aclosing(held) as batches:
+            await engine.execute(batches, store)
+    except EvalperfError as error:
+        return error
+    return None
 
 
 def _started(session: _Session, store: Store) -> RunStarted:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import UNSET
+
 from evalperf.config.embedders import LocalEmbedder
 from evalperf.config.model import ReplayProvider, RunConfig
 from evalperf.errors import ConfigError
@@ -12,7 +14,7 @@ from evalperf.pipeline.asking import AskedModels
 from evalperf.pricing import find_price
 from evalperf.records import Result, Spent, Usage
 from evalperf.resilience import Budget, TokenEstimate
-from evalperf.results import RunDirectory, read_results
+from evalperf.results import RunDirectory, read_embedding_calls, read_results
 
 __all__ = ["charge_earlier_sessions", "check_prices", "open_budget"]
 
@@ -39,17 +41,22 @@ def check_prices(config: RunConfig, models: AskedModels) -> None:
 
 
 def charge_earlier_sessions(budget: Budget, directory: RunDirectory) -> None:
-    """Counts what the rows of earlier sessions have cost. Blocks: all rows are read, in 6 µs each.
+    """Counts what earlier sessions have spent: the list of calls for embeddings, and the rows for everything else.
 
-    Where an endpoint did not say what it used, tokens are estimated from the texts, as when the call left.
+    Blocks: all rows are read, in 6 µs each. Where an endpoint did not say what it used, tokens are estimated from the
+    texts, as when the call left.
     """
+    listed = False
+    for call in read_embedding_calls(directory):
+        budget.charge(_total(call.usage), call.cost_usd or 0.0)
+        listed = True
     estimate = TokenEstimate()
     for result in read_results(directory, on_damage=_passed_over):
         if result.cached is None:
             budget.charge(_tokens(result, estimate), result.cost_usd or 0.0)
         for score in result.scores.values():
             if isinstance(score.spent, Spent):
-                budget.charge(_total(score.spent.usage), score.spent.cost_usd or 0.0)
+                budget.charge(*_scoring(score.spent, embeddings=not listed))
 
 
 def _bought(config: RunConfig, models: AskedModels) -> Iterator[tuple[str, Any]]:
@@ -66,6 +73,16 @@ def _bought(config: RunConfig, models: AskedModels) -> Iterator[tuple[str, Any]]
     for place, section in (*sections, *embedders):
         if not isinstance(section, ReplayProvider | LocalEmbedder):
             yield place, section
+
+
+def _scoring(spent: Spent, *, embeddings: bool) -> tuple[int, float]:
+    """Tokens and dollars of the calls for a score, those for embeddings among them or not."""
+    tokens, cost_usd = _total(spent.usage), spent.cost_usd or 0.0
+    if not embeddings and spent.embedded_tokens is not UNSET:
+        tokens -= spent.embedded_tokens
+    if not embeddings and spent.embedded_usd is not UNSET:
+        cost_usd -= spent.embedded_usd
+    return max(0, tokens), max(0.0, cost_usd)
 
 
 def _tokens(result: Result, estimate: TokenEstimate) -> int:

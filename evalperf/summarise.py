@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from evalperf.costs import embeddings_of
 from evalperf.errors import DamageError, EvalperfError, OutputError
 from evalperf.folded import Folded, open_kept_summaries
 from evalperf.report import Report, RunFacts, RunHeader, RunRow, RunStatus, build_document, facts_of, render_json
 from evalperf.results import RunDirectory, RunInfo, read_results, read_run_info
-from evalperf.results.disk import LocalDisk, write_file
+from evalperf.results.disk import BLOCK_BYTES, LocalDisk, read_file, write_file
 from evalperf.stats import DEFAULT_PASS_AT, Summariser, Summary, evaluate_gates
 
 if TYPE_CHECKING:  # the models are slow to import, and a report without gates does not need them
@@ -23,6 +24,9 @@ if TYPE_CHECKING:  # the models are slow to import, and a report without gates d
 __all__ = ["run_row", "save_summary", "summarise_run"]
 
 _SHOWN_FAULTS = 20
+
+MOST_SUMMARY_BYTES = 4 << 20
+"""Of summary.json. Some kilobytes are usual; JSON may take 25 times as much in memory as in the file."""
 
 _SIMULATED = (
     "The endpoint is the bundled simulator: its answers are computed by real solvers and really scored;"
@@ -53,8 +57,13 @@ def summarise_run(
         facts = _facts_left_behind(directory, summary, faults)
     if not facts.synthetic and info.config.get("provider", {}).get("type") == "simulator":
         facts = msgspec.structs.replace(facts, synthetic=(_SIMULATED,))
+    embeddings = embeddings_of(directory, on_damage=faults.append)
     document = build_document(
-        msgspec.to_builtins(summary), _header(directory, info), facts, warnings=_shortened(faults)
+        msgspec.to_builtins(summary),
+        _header(directory, info),
+        facts,
+        warnings=_shortened(faults),
+        embeddings=embeddings,
     )
     held = evaluate_gates(document, _gates(info) if gates is None else gates)
     document["gates"] = msgspec.to_builtins(held)
@@ -160,7 +169,7 @@ def _facts_left_behind(directory: RunDirectory, summary: Summary, faults: list[s
 
 def _saved_document(directory: RunDirectory) -> dict[str, Any] | None:
     try:
-        document = orjson.loads(directory.summary.read_bytes())
+        document = orjson.loads(read_file(LocalDisk(), directory.summary, MOST_SUMMARY_BYTES))
     except FileNotFoundError:
         return None
     except (OSError, orjson.JSONDecodeError) as error:
@@ -175,11 +184,20 @@ def _status(directory: RunDirectory) -> RunStatus:
 
 
 def _count_lines(path: Path) -> int:
+    """Block by block: a line may have any length."""
+    disk = LocalDisk()
     try:
-        with path.open("rb") as file:
-            return sum(1 for _ in file)
+        fd = disk.open_read(path)
     except FileNotFoundError:
         return 0
+    try:
+        offset = count = 0
+        while block := disk.read(fd, BLOCK_BYTES, offset):
+            offset += len(block)
+            count += block.count(b"\n")
+        return count
+    finally:
+        disk.close(fd)
 
 
 def _gates(info: RunInfo) -> list[Gate]:
@@ -188,7 +206,10 @@ def _gates(info: RunInfo) -> list[Gate]:
         return []
     from evalperf.config.model import Gate  # noqa: PLC0415 - slow to import, see above
 
-    return [Gate.model_validate(gate) for gate in stated]
+    try:
+        return [Gate.model_validate(gate) for gate in stated]
+    except ValueError as error:
+        raise DamageError(f"the configuration in run.json of run {info.run_id} has gates that are none") from error
 
 
 def _shortened(faults: list[str]) -> list[str]:

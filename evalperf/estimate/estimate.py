@@ -12,13 +12,14 @@ from msgspec import Struct
 from evalperf.cache import disk_path
 from evalperf.cache.stored import open_stored
 from evalperf.cases import Survey, build_prompt
+from evalperf.config.embedders import LocalEmbedder
 from evalperf.config.load import LoadedConfig
 from evalperf.config.model import RunConfig
 from evalperf.estimate.duration import duration
 from evalperf.estimate.earlier import Earlier, find_earlier
 from evalperf.estimate.population import Population, Sampled, read_population
 from evalperf.estimate.ranges import Range, exactly, sum_of, total_of_sample
-from evalperf.estimate.scoring import ScoringEstimate, scoring_estimate
+from evalperf.estimate.scoring import UNKNOWN, ScoringEstimate, scoring_estimate
 from evalperf.estimate.tokens import TokenRules, token_rules
 from evalperf.pipeline.deciding import REPEATABLE
 from evalperf.pipeline.response_keys import ResponseKeys
@@ -106,7 +107,9 @@ class _Composing:
         tokens = sum_of([input_tokens, output_tokens])
         time_s, why = duration(config, requests, tokens, latencies_s, state_dir)
         self._explain(rules, hits, requests, why)
-        whole_input = sum_of([input_tokens, *(one.input_tokens for one in scoring)])
+        apart = self._embeddings_apart()
+        cost_usd = None if cost_usd is None else sum_of([cost_usd, apart])
+        whole_input = sum_of([input_tokens, *(one.input_tokens for one in scoring), apart])
         whole_output = sum_of([output_tokens, *(one.output_tokens for one in scoring)])
         return Estimate(
             cases=population.cases,
@@ -124,6 +127,15 @@ class _Composing:
             notes=self._notes,
             first_prompt=population.first_prompt,
         )
+
+    def _embeddings_apart(self) -> Range:
+        """What calls for embeddings may add that no scorer makes, in tokens or dollars: nothing tells how much."""
+        config = self._config
+        sections = [config.precedents, None if config.cache.responses.strategy == "off" else config.cache.semantic]
+        if all(section is None or isinstance(section.embedder, LocalEmbedder) for section in sections):
+            return exactly(0.0)
+        self._notes.append("what embeddings for the semantic cache and for precedents take is not known before")
+        return UNKNOWN
 
     def _scoring(self, answers: int) -> list[ScoringEstimate]:
         spent = {} if self._earlier is None else self._earlier.spent

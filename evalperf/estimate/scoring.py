@@ -16,7 +16,7 @@ from evalperf.config.section import Section
 from evalperf.estimate.ranges import Range, exactly, mean_of_draws, sum_of
 from evalperf.records import Spent
 
-__all__ = ["ScoringEstimate", "scoring_estimate"]
+__all__ = ["UNKNOWN", "ScoringEstimate", "scoring_estimate"]
 
 UNKNOWN = Range(0.0, None, None)
 

@@ -10,6 +10,7 @@ import orjson
 
 from evalperf import clock
 from evalperf.config.model import AnswerProvider
+from evalperf.errors import ConfigError
 from evalperf.pipeline.caller import Caller
 from evalperf.pipeline.job import Again, Halted, Job
 from evalperf.records import Case, Message, Request, Response, Unanswered
@@ -18,7 +19,12 @@ from evalperf.scorers.asking import Embedded, Embedder
 __all__ = ["AskedEmbedder", "AskedModel", "AskedModels"]
 
 CALLS_PER_MODEL = 256
-"""Numbers of calls in the journal that each model of the scorers has for one case."""
+"""Numbers of calls in the journal that each model of the scorers has for one answer."""
+
+MAX_MODELS = 256
+
+CALLS_PER_ANSWER = MAX_MODELS * CALLS_PER_MODEL
+"""Numbers of calls in the journal for one of a case's answers; the first of all is the call for the answers itself."""
 
 
 class AskedModel:
@@ -35,13 +41,14 @@ class AskedModel:
         self._caller = caller
 
     async def ask(
-        self, case: Case, messages: tuple[Message, ...], *, call: int, draw: int = 1
+        self, case: Case, messages: tuple[Message, ...], *, answer: int, call: int, draw: int = 1
     ) -> Response | Unanswered:
         """The answer, or why there is none, after all its attempts; raises Halted when the run is being stopped."""
         assert self._caller is not None  # noqa: S101 - connected before the first case
         assert 0 < call < CALLS_PER_MODEL  # noqa: S101 - a scorer's own numbers, never the user's
         request = Request(case=case, messages=messages, draw=draw)
-        job = Job(case=case, call=self._slot * CALLS_PER_MODEL + call, ready_s=clock.now(), request=request)
+        number = (answer - 1) * CALLS_PER_ANSWER + self._slot * CALLS_PER_MODEL + call
+        job = Job(case=case, call=number, ready_s=clock.now(), request=request)
         job.messages_json = orjson.dumps(messages)
         while True:
             outcome = await self._caller.attempt(job, request)
@@ -84,7 +91,9 @@ class AskedModels:
         self.embedders: list[AskedEmbedder] = []
 
     def model(self, provider: AnswerProvider) -> AskedModel:
-        """Notes the section; it is opened after all scorers are built."""
+        """Notes the section; it is opened after all scorers are built. Raises ConfigError for one too many."""
+        if len(self.models) == MAX_MODELS:
+            raise ConfigError(f"the scorers ask more than {MAX_MODELS} models", hint="split them over several runs")
         self.models.append(AskedModel(provider, len(self.models)))
         return self.models[-1]
 

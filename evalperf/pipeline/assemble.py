@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -43,6 +43,7 @@ from evalperf.providers import Provider, open_providers
 from evalperf.providers.embedding import open_embedder
 from evalperf.records import Usage
 from evalperf.resilience import BatchLimits, Budget, RetryPolicy
+from evalperf.results import EmbeddingCall, EmbeddingCalls, EmbeddingsFor
 from evalperf.scorers import Scorer, open_scorers
 
 __all__ = ["Parts", "open_parts"]
@@ -66,6 +67,8 @@ class Parts(Struct, frozen=True, kw_only=True):
     near: SemanticIndex | None
     """Earlier questions by meaning, if answers to them are wanted."""
     precedents: Retriever | None
+    embedding_calls: EmbeddingCalls
+    """Those that were paid for so far; to be kept in the run's folder once there is one."""
     synthetic: tuple[str, ...]
     """What of this run is simulated, in sentences for the summary."""
     notices: Notices
@@ -121,6 +124,7 @@ async def open_parts(
             scores=scores,
             near=await opening.near(cache_dir, embeddings) if responses is not None else None,
             precedents=await opening.precedents(embeddings),
+            embedding_calls=opening.embedding_calls,
             synthetic=tuple(opening.synthetic),
             notices=opening.notices,
         )
@@ -139,6 +143,7 @@ class _Opening:
         self._stack = stack
         self.synthetic: list[str] = []
         self.notices = Notices()
+        self.embedding_calls = EmbeddingCalls()
 
     async def providers(self, section: AnswerProvider) -> tuple[Provider, ...]:
         """The endpoints of a section, tried."""
@@ -181,7 +186,7 @@ class _Opening:
                     warn=self.notices,
                 )
             )
-        embedder = await self._embedder(config.semantic.embedder, cache)
+        embedder = await self._embedder(config.semantic.embedder, cache, "semantic_cache")
         opening = open_semantic_index(config.semantic, embedder, backend, self.notices)
         return await self._stack.enter_async_context(opening)
 
@@ -190,16 +195,18 @@ class _Opening:
         config = self._config.precedents
         if config is None:
             return None
-        embedder = await self._embedder(config.embedder, cache)
+        embedder = await self._embedder(config.embedder, cache, "precedents")
         return await self._stack.enter_async_context(open_precedents(config, embedder, self._base_dir))
 
     async def asked_embedder(self, asked: AskedEmbedder, cache: Cache | None) -> BatchedEmbedder:
         """The embedder of a scorer, connected."""
-        embedder = await self._embedder(asked.section, cache)
+        embedder = await self._embedder(asked.section, cache, "scorers")
         asked.connect(embedder)
         return embedder
 
-    async def _embedder(self, section: EmbedderConfig, cache: Cache | None) -> BatchedEmbedder:
+    async def _embedder(
+        self, section: EmbedderConfig, cache: Cache | None, asked_for: EmbeddingsFor
+    ) -> BatchedEmbedder:
         config = self._config
         limits = BatchLimits.from_config(config.concurrency, most=section.max_batch_size, max_weight=MAX_BATCH_BYTES)
         opening_raw = open_embedder(section, self._base_dir, connections=limits.max_concurrent)
@@ -214,8 +221,16 @@ class _Opening:
             cache=cache,
             cost_usd=_unknown if price is None else price.cost_usd,
             spending=None if self._budget is None else EmbeddingSpending(section, self._budget),
+            note=self._note(asked_for),
         )
         return await self._stack.enter_async_context(opening)
+
+    def _note(self, asked_for: EmbeddingsFor) -> Callable[[int, Usage | None, float | None], None]:
+        def note(texts: int, usage: Usage | None, cost_usd: float | None) -> None:
+            call = EmbeddingCall(asked_for=asked_for, texts=texts, usage=usage, cost_usd=cost_usd)
+            self.embedding_calls.add(call)
+
+        return note
 
 
 def _unknown(_: Usage) -> float | None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, runtime_checkable
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from evalperf import clock
 from evalperf.cache import Cache, KeyMaker, Provenance
@@ -21,6 +21,7 @@ from evalperf.providers.embedding import Embeddings, RawEmbedder, Vector
 from evalperf.records import Completion, Request, Spent, Usage
 from evalperf.resilience import Batcher, BatchLimits, BatchRecord, RetryPolicy
 from evalperf.scorers.asking import Embedded
+from evalperf.scorers.spent import total_spent
 
 __all__ = ["MAX_BATCH_BYTES", "BatchedEmbedder", "BatchedProvider", "TakesMany", "batched_embedder", "batched_provider"]
 
@@ -105,9 +106,13 @@ async def batched_embedder(
     cache: Cache | None = None,
     cost_usd: Callable[[Usage], float | None] = lambda _: None,
     spending: EmbeddingSpending | None = None,
+    note: Callable[[int, Usage | None, float | None], None] = lambda *_: None,
 ) -> AsyncIterator[BatchedEmbedder]:
-    """The embedder behind retries, batches and the cache of vectors; does not close what is inside."""
-    calls = _Calls(embedder, retry, rng, cost_usd, spending)
+    """The embedder behind retries, batches and the cache of vectors; does not close what is inside.
+
+    `note` hears of each answered call that is paid for: number of texts, usage, dollars.
+    """
+    calls = _Calls(embedder, retry, rng, cost_usd=cost_usd, spending=spending, note=note)
     async with Batcher(calls.send, limits, weigh=_bytes) as batcher:
         yield BatchedEmbedder(embedder, batcher, cache)
 
@@ -134,7 +139,8 @@ class BatchedEmbedder:
             # all are awaited: a text that fails must not leave the calls for the others without an owner
             found = await asyncio.gather(*(self._find(text, self._cache) for text in texts), return_exceptions=True)
             parts = [_or_raise(one) for one in found]
-        return Embedded([part.vector for part in parts], _sum([part.spent for part in parts]))
+        spent = total_spent(part.spent for part in parts)
+        return Embedded([part.vector for part in parts], Spent(calls=0) if spent is None else spent)
 
     def history(self) -> tuple[BatchRecord, ...]:
         """The last batches."""
@@ -162,14 +168,17 @@ class _Calls:
         embedder: RawEmbedder,
         retry: RetryPolicy,
         rng: random.Random,
+        *,
         cost_usd: Callable[[Usage], float | None],
         spending: EmbeddingSpending | None,
+        note: Callable[[int, Usage | None, float | None], None],
     ) -> None:
         self._embedder = embedder
         self._retry = retry
         self._rng = rng
         self._cost_usd = cost_usd
         self._spending = spending
+        self._note = note
 
     async def send(self, texts: Sequence[str]) -> list[_Part]:
         """The vectors of a batch; raises ProviderError once no further attempt is worth it."""
@@ -190,8 +199,15 @@ class _Calls:
                 return self._divided(texts, embeddings, clock.now() - sent_s)
 
     async def _charged(self, texts: Sequence[str]) -> Embeddings:
-        """One call, within the budget where there is one and somebody is paid."""
-        if self._spending is None or not self._embedder.paid:
+        """One call, charged and noted where somebody is paid."""
+        if not self._embedder.paid:
+            return await self._embedder.embed(texts)
+        embeddings = await self._within_budget(texts)
+        self._note(len(texts), embeddings.usage, self._cost(embeddings.usage))
+        return embeddings
+
+    async def _within_budget(self, texts: Sequence[str]) -> Embeddings:
+        if self._spending is None:
             return await self._embedder.embed(texts)
         reserved = await self._spending.reserve(texts)
         embeddings: Embeddings | None = None
@@ -206,17 +222,21 @@ class _Calls:
         """Tokens go by length and time evenly; the first text bears the call, so that all sums are right."""
         tokens = _shares(embeddings.usage, [_bytes(text) for text in texts])
         return [
-            _Part(
-                vector,
-                Spent(
-                    calls=1 if place == 0 else 0,
-                    latency_s=latency_s / len(texts),
-                    usage=usage,
-                    cost_usd=self._cost(usage),
-                ),
-            )
+            _Part(vector, self._share(usage, latency_s / len(texts), first=place == 0))
             for place, (vector, usage) in enumerate(zip(embeddings.vectors, tokens, strict=True))
         ]
+
+    def _share(self, usage: Usage | None, latency_s: float, *, first: bool) -> Spent:
+        cost_usd = self._cost(usage)
+        paid = self._embedder.paid
+        return Spent(
+            calls=1 if first else 0,
+            latency_s=latency_s,
+            usage=usage,
+            cost_usd=cost_usd,
+            embedded_tokens=usage.input_tokens if paid and usage is not None else UNSET,
+            embedded_usd=cost_usd if paid and cost_usd is not None else UNSET,
+        )
 
     def _cost(self, usage: Usage | None) -> float | None:
         if not self._embedder.paid:
@@ -241,20 +261,6 @@ def _shares(usage: Usage | None, weights: Sequence[int]) -> list[Usage | None]:
 
 def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass")) + 1
-
-
-def _sum(parts: Sequence[Spent]) -> Spent:
-    """None as soon as one part is not known: a sum without it would be too small."""
-    usages = [part.usage for part in parts if part.usage is not None]
-    costs = [part.cost_usd for part in parts if part.cost_usd is not None]
-    latencies = [part.latency_s for part in parts if part.latency_s is not None]
-    return Spent(
-        calls=sum(part.calls for part in parts),
-        cached=sum(part.cached for part in parts),
-        latency_s=sum(latencies) if latencies else None,
-        usage=Usage(sum(usage.input_tokens for usage in usages), 0) if len(usages) == len(parts) else None,
-        cost_usd=sum(costs) if len(costs) == len(parts) else None,
-    )
 
 
 def _or_raise(found: _Part | BaseException) -> _Part:

@@ -15,7 +15,7 @@ from evalperf.errors import ConfigError, OutputError, ProviderError, StoppedErro
 from evalperf.pipeline.job import Again, Halted, Job
 from evalperf.pipeline.precedents import Retriever
 from evalperf.pipeline.watch import paused
-from evalperf.records import Call, Completion, Failure, Request, Response, Result, Score, Unanswered
+from evalperf.records import MOST_SCORE, Call, Completion, Failure, Request, Response, Result, Score, Unanswered
 from evalperf.scorers import Scorer, overall
 from evalperf.scorers.spent import spent_of, total_spent
 
@@ -173,10 +173,12 @@ def _spent(job: Job) -> Call:
 async def _score_answers(scorer: Scorer, job: Job, response: Response) -> Score:
     """Of several answers (n > 1) the mean score, and passed only if all of them pass."""
     completion = response.completion
-    each = [
-        _finite(await scorer.score(job.case, Response(completion=_one_of(completion, text), call=response.call)))
-        for text in (completion.text, *completion.alternatives)
+    texts = (completion.text, *completion.alternatives)
+    answers = [
+        Response(completion=_one_of(completion, text), call=response.call, answer=number)
+        for number, text in enumerate(texts, 1)
     ]
+    each = [_finite(await scorer.score(job.case, answer)) for answer in answers]
     values = [score.value for score in each]
     known = [value for value in values if value is not None]
     spent = total_spent(spent_of(each)) or UNSET
@@ -200,6 +202,6 @@ def _one_of(completion: Completion, text: str) -> Completion:
 
 
 def _finite(score: Score) -> Score:
-    if score.value is not None and not math.isfinite(score.value):
+    if score.value is not None and not abs(score.value) <= MOST_SCORE:
         raise ValueError(f"the value is {score.value}, which is no number to average")
     return score

@@ -40,6 +40,7 @@ _NOTHING_SPENT = dict.fromkeys(
         "tokens_unknown_calls",
         "cost_usd",
         "cost_unknown_calls",
+        "embedded_usd",
     )
 )
 """Judges were there, and no score says what it took."""

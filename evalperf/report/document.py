@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from evalperf.figures import CallingFigures
 from evalperf.report.calling import calling_in, calling_sections
+from evalperf.report.costs import cost_sections
 
 __all__ = ["SCHEMA_VERSION", "Report", "RunFacts", "RunHeader", "RunRow", "RunStatus", "build_document", "facts_of"]
 
@@ -92,10 +93,11 @@ def build_document(
     *,
     gates: Sequence[Mapping[str, Any]] = (),
     warnings: Sequence[str] = (),
+    embeddings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The document; `summary` and `gates` are in plain form (`msgspec.to_builtins` of stats' `Summary`, `GateResult`).
 
-    `warnings` say what is missing or damaged.
+    `warnings` say what is missing or damaged; `embeddings` are the paid calls for them, added up.
     """
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -107,6 +109,7 @@ def build_document(
         "failed": {"share": summary["failed"] / summary["total"] if summary["total"] else None},
         "failures": summary["failures"],
         **_times(summary, facts),
+        **cost_sections(summary, embeddings),
         **calling_sections(summary, facts.calling),
         **_process(facts),
         "gates": [dict(gate) for gate in gates],
@@ -138,7 +141,7 @@ def _times(summary: Mapping[str, Any], facts: RunFacts) -> dict[str, Any]:
         "ttft_s": summary["ttft_s"],
         "queue_s": summary["queue_s"],
         "throughput": _throughput(summary, facts),
-        **{key: summary[key] for key in ("usage", "cost_usd", "cost_cases", "retries", "alternatives")},
+        **{key: summary[key] for key in ("usage", "cost_cases", "retries", "alternatives")},
     }
 
 

@@ -143,8 +143,16 @@ def _tokens(document: Document) -> str | None:
             parts.append(f"counted for {usage['cases']:,} of {answered:,} cases")
     if cost is not None:
         known = "" if document["cost_cases"] >= answered else f" (known for {counted(document['cost_cases'], 'case')})"
-        parts.append(f"${cost:,.4f}{known}")
+        parts.append(f"${cost:,.4f}{known}{_cost_parts(document['costs'])}")
     return " · ".join(parts) or None
+
+
+def _cost_parts(costs: Mapping[str, float | None]) -> str:
+    """What the sum is made of, where that is more than the answers."""
+    paid = {name.removesuffix("_usd"): cost for name, cost in costs.items() if cost}
+    if paid.keys() <= {"answers"}:
+        return ""
+    return ": " + ", ".join(f"{name} ${cost:,.4f}" for name, cost in paid.items())
 
 
 def _retries(document: Document) -> str | None:

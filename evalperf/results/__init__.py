@@ -1,5 +1,7 @@
 """The crash-safe directory of a run: results, failures and the journal of calls, written once and read back."""
 
+from evalperf.results.done import MOST_KEYS
+from evalperf.results.embeddings import EmbeddingCall, EmbeddingCalls, EmbeddingsFor, read_embedding_calls
 from evalperf.results.examination import Examination, Finding
 from evalperf.results.examine import examine
 from evalperf.results.frames import CallId
@@ -15,8 +17,12 @@ from evalperf.results.store import Store, open_store
 
 __all__ = [
     "FORMAT_VERSION",
+    "MOST_KEYS",
     "CallId",
     "Damage",
+    "EmbeddingCall",
+    "EmbeddingCalls",
+    "EmbeddingsFor",
     "Examination",
     "Finding",
     "InputInfo",
@@ -34,6 +40,7 @@ __all__ = [
     "list_runs",
     "new_run_id",
     "open_store",
+    "read_embedding_calls",
     "read_results",
     "read_run_info",
     "read_success",

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from evalperf.results.disk import Disk, read_file, write_file
+from evalperf.errors import DamageError
+from evalperf.results.disk import Disk, write_file
+from evalperf.results.done import MOST_KEYS
 from evalperf.results.frames import ABORT, BASE, DOUBT, INTENT, RESPONSE, TALLY, Frame, encode_frame, locate_frames
 
-__all__ = ["Facts", "carry_over", "journal_name", "journal_number", "read_facts"]
+__all__ = ["MOST_CALLS", "Facts", "carry_over", "journal_name", "journal_number", "read_facts", "read_frames"]
 
 SUFFIX = ".wal"
+
+MOST_CALLS = 1 << 40
+"""Calls of a run that can ever have been in doubt; a tally of more is no tally."""
+MOST_HELD_BYTES = 128 << 20
+"""Of what the journals tell about open cases. That is what was in flight when a process died: some megabytes."""
+MOST_TOLD = 100
+"""Of the damaged stretches of all journals, one by one."""
+CALL_BYTES = 400
+"""What one call takes in memory, besides its answer."""
 
 Identity = tuple[int, int, int]
 """Key, call, attempt."""
@@ -47,13 +58,13 @@ class Facts:
         """Only the tally is left."""
         return Facts(self.ever_in_doubt)
 
-    def frames(self) -> list[Frame]:
+    def frames(self) -> Iterator[Frame]:
         """All of it, for a new journal."""
-        frames = [Frame(BASE, 0), Frame(TALLY, self.ever_in_doubt)]
-        frames += [frame for calls in self.responses.values() for frame in calls.values()]
+        yield from (Frame(BASE, 0), Frame(TALLY, self.ever_in_doubt))
+        for calls in self.responses.values():
+            yield from calls.values()
         for (key, call, attempt), count in self.doubts.items():
-            frames += [Frame(DOUBT, key, call, attempt)] * count
-        return frames
+            yield from [Frame(DOUBT, key, call, attempt)] * count
 
 
 def journal_name(number: int) -> str:
@@ -63,8 +74,8 @@ def journal_name(number: int) -> str:
 
 def journal_number(name: str) -> int | None:
     """The inverse; None for other files."""
-    stem, dot, suffix = name.partition(".")
-    return int(stem) if dot + suffix == SUFFIX and stem.isdecimal() else None
+    stem = name.removesuffix(SUFFIX)
+    return int(stem) if stem.isdecimal() and name == journal_name(int(stem)) else None
 
 
 def read_facts(
@@ -78,37 +89,75 @@ def read_facts(
     facts = Facts(ever_in_doubt)
     intents: Counter[Identity] = Counter()
     damage: list[str] = []
+    held = stretches = 0
     for number in numbers:
         name, end = journal_name(number), 0
-        for start, after, frame in locate_frames(read_file(disk, folder / name)):
+        for start, after, frame in read_frames(disk, folder / name):
             if start > end:
-                stretch = f"{start - end:,} bytes from byte {end:,}"
-                damage.append(f"journal/{name}: {stretch} tell of calls, and can't be read")
+                stretches += 1
+                if stretches <= MOST_TOLD:
+                    stretch = f"{start - end:,} bytes from byte {end:,}"
+                    damage.append(f"journal/{name}: {stretch} tell of calls, and can't be read")
             end = after
             if frame.kind == BASE:  # all before it is in this journal again
                 facts, intents = facts.emptied(), Counter()
+                held = 0
             elif frame.kind == TALLY:
-                facts.ever_in_doubt = max(facts.ever_in_doubt, frame.key)
-            elif not is_done(frame.key):
-                _learn(frame, facts, intents)
+                facts.ever_in_doubt = max(facts.ever_in_doubt, frame.key if frame.key <= MOST_CALLS else 0)
+            elif frame.key < MOST_KEYS and not is_done(frame.key):
+                held += _learn(frame, facts, intents)
+                if held > MOST_HELD_BYTES:
+                    raise _too_much(folder)
     new = +intents  # an answer without its intent (its frame was damaged) is not an answer to another call
     facts.ever_in_doubt += new.total()
     facts.doubts += new
+    if stretches > MOST_TOLD:
+        damage.append(f"journal/: and {stretches - MOST_TOLD:,} more stretches like these")
     facts.damage = tuple(damage)
     return facts, numbers
 
 
-def _learn(frame: Frame, facts: Facts, intents: Counter[Identity]) -> None:
+def read_frames(disk: Disk, path: Path) -> Iterator[tuple[int, int, Frame]]:
+    """Every whole frame of a journal, with where it starts and where it ends."""
+    fd = disk.open_read(path)
+    try:
+        yield from locate_frames(lambda size, offset: disk.read(fd, size, offset), disk.size(fd))
+    finally:
+        disk.close(fd)
+
+
+def _learn(frame: Frame, facts: Facts, intents: Counter[Identity]) -> int:
+    """Takes the fact in; by how many bytes more is held."""
     identity = (frame.key, frame.call, frame.attempt)
     if frame.kind == INTENT:
-        intents[identity] += 1
-    elif frame.kind == DOUBT:
-        facts.doubts[identity] += 1
-    elif frame.kind == ABORT:
-        intents[identity] -= 1
-    elif frame.kind == RESPONSE:
-        intents[identity] -= 1
-        facts.responses.setdefault(frame.key, {})[frame.call] = frame
+        return _count(intents, identity, 1)
+    if frame.kind == DOUBT:
+        return _count(facts.doubts, identity, 1)
+    if frame.kind == ABORT:
+        return _count(intents, identity, -1)
+    if frame.kind == RESPONSE:
+        calls = facts.responses.setdefault(frame.key, {})
+        before = calls.get(frame.call)
+        calls[frame.call] = frame
+        more = CALL_BYTES + len(frame.payload) if before is None else len(frame.payload) - len(before.payload)
+        return more + _count(intents, identity, -1)
+    return 0
+
+
+def _count(calls: Counter[Identity], identity: Identity, change: int) -> int:
+    """Counts, and forgets what is settled."""
+    there = len(calls)
+    calls[identity] += change
+    if not calls[identity]:
+        del calls[identity]
+    return CALL_BYTES * (len(calls) - there)
+
+
+def _too_much(folder: Path) -> DamageError:
+    return DamageError(
+        f"{folder} tells of more than {MOST_HELD_BYTES >> 20} MiB of calls that were under way",
+        hint="a run never has that many; remove the folder, and what it tells of is asked again",
+    )
 
 
 def carry_over(disk: Disk, folder: Path, facts: Facts, numbers: list[int]) -> int:
@@ -119,7 +168,7 @@ def carry_over(disk: Disk, folder: Path, facts: Facts, numbers: list[int]) -> in
     """
     number = max(numbers, default=0) + 1
     if facts.keys() or facts.ever_in_doubt:
-        write_file(disk, folder / journal_name(number), b"".join(map(encode_frame, facts.frames())))
+        write_file(disk, folder / journal_name(number), map(encode_frame, facts.frames()))
     for old in numbers:
         disk.remove(folder / journal_name(old))
     return number

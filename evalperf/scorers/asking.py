@@ -20,13 +20,14 @@ class Model(Protocol):
         """What is asked, for reasons and reports."""
 
     async def ask(
-        self, case: Case, messages: tuple[Message, ...], *, call: int, draw: int = 1
+        self, case: Case, messages: tuple[Message, ...], *, answer: int, call: int, draw: int = 1
     ) -> Response | Unanswered:
         """The answer, or why there is none.
 
-        `call` numbers the scorer's calls for one case from 1 and is the same in a resumed run: the answer to the same
-        messages under the same number is bought once. `draw` tells votes apart, whose messages are equal: a cache keeps
-        an answer for each. Raises only what ends the run.
+        `answer` is the number of the case's answer that the question is about, and `call` numbers the scorer's calls
+        for that answer, both from 1. They are the same in a resumed run: the answer to the same messages under the same
+        numbers is bought once. `draw` tells votes apart, whose messages are equal: a cache keeps an answer for each.
+        Raises only what ends the run.
         """
 
     def cost_usd(self, response: Response) -> float | None:

@@ -82,10 +82,10 @@ class _DimensionsScorer:
             return Score(value=None, reason=str(error))
         ledger = Ledger()
         if self._together:
-            views = await self._ask(case, material, self._parts, Place(1), ledger)
+            views = await self._ask(case, material, self._parts, Place(material.answer, 1), ledger)
         else:
             each = await together(
-                self._ask(case, material, [part], Place(1 + at * self._asker.calls_each), ledger)
+                self._ask(case, material, [part], Place(material.answer, 1 + at * self._asker.calls_each), ledger)
                 for at, part in enumerate(self._parts)
             )
             views = {name: view for found in each for name, view in found.items()}

@@ -75,6 +75,8 @@ class Ledger:
 class Place(NamedTuple):
     """Where a question stands among those of its scorer."""
 
+    answer: int
+    """Number of the answer that it is about."""
     first_call: int
     """Number of its first call; each repair has the next one."""
     draw: int = 1
@@ -101,7 +103,7 @@ class Asker(Generic[T]):
         """What the first readable reply says, or why there is none; raises only what ends the run."""
         fault = NoVerdict("bad_reply", "it was not asked")
         for call in range(place.first_call, place.first_call + self.calls_each):
-            answer = await self._model.ask(case, messages, call=call, draw=place.draw)
+            answer = await self._model.ask(case, messages, answer=place.answer, call=call, draw=place.draw)
             if isinstance(answer, Unanswered):
                 return NoVerdict(answer.failure.kind, bounded(answer.failure.message))
             ledger.add(answer, self._model.cost_usd(answer))

@@ -33,7 +33,9 @@ class Material:
     passed over for the next one.
     """
 
-    def __init__(self, texts: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, texts: Mapping[str, tuple[str, ...]], *, answer: int = 1) -> None:
+        """`answer` is the number of the one that is shown, among those to the same request."""
+        self.answer = answer
         self._texts = dict(texts)
         self.tag = _tag(self._texts)
 
@@ -92,7 +94,7 @@ def material_of(case: Case, response: Response, names: frozenset[str], pair: tup
             texts[name] = _precedents(case)
         else:
             texts[name] = (field_of(case, name),)
-    return Material(texts)
+    return Material(texts, answer=response.answer)
 
 
 def field_of(case: Case, name: str) -> str:

@@ -62,7 +62,8 @@ class Panel:
     async def _vote(self, case: Case, materials: Sequence[Material], vote: int, ledger: Ledger) -> Ballot:
         questions = len(materials) * vote
         places = [
-            Place(1 + (questions + order) * self._asker.calls_each, draw=vote + 1) for order in range(len(materials))
+            Place(material.answer, 1 + (questions + order) * self._asker.calls_each, draw=vote + 1)
+            for order, material in enumerate(materials)
         ]
         said = await together(
             self._ask(case, material, place, ledger) for material, place in zip(materials, places, strict=True)

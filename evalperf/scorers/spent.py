@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec import UNSET
 
 from evalperf.records import Score, Spent, Usage
 
@@ -20,14 +23,23 @@ def total_spent(parts: Iterable[Spent]) -> Spent | None:
     parts = list(parts)
     if not parts:
         return None
-    called = [part for part in parts if part.calls]
+    embedded_tokens = [part.embedded_tokens for part in parts if part.embedded_tokens is not UNSET]
+    embedded_usd = [part.embedded_usd for part in parts if part.embedded_usd is not UNSET]
     return Spent(
-        calls=sum(part.calls for part in called),
+        calls=sum(part.calls for part in parts),
         cached=sum(part.cached for part in parts),
-        latency_s=_sum([part.latency_s for part in called]),
-        usage=_usage([part.usage for part in called]),
-        cost_usd=_sum([part.cost_usd for part in called]),
+        latency_s=_sum(_stated(parts, "latency_s")),
+        usage=_usage(_stated(parts, "usage")),
+        cost_usd=_sum(_stated(parts, "cost_usd")),
+        embedded_tokens=sum(embedded_tokens) if embedded_tokens else UNSET,
+        embedded_usd=math.fsum(embedded_usd) if embedded_usd else UNSET,
     )
+
+
+def _stated(parts: Sequence[Spent], name: str) -> list[Any]:
+    """Of each part, but for None of those that took all from a cache. A share of another's call counts as no call."""
+    asked = [(getattr(part, name), part.calls > 0 or not part.cached) for part in parts]
+    return [value for value, unknown_counts in asked if value is not None or unknown_counts]
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

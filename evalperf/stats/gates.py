@@ -38,6 +38,7 @@ _METRICS = (
     "usage.input_tokens",
     "usage.output_tokens",
     "cost_usd",
+    *(f"costs.{part}_usd" for part in ("answers", "scoring", "embeddings")),
     "retries.cases",
     "retries.recovered",
     "retries.attempts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from evalperf.records import Spent
 from evalperf.stats.exact import ExactSum
@@ -30,16 +30,18 @@ class SpentSummary(Struct, frozen=True, kw_only=True):
     """Of the calls whose cost is known; None where no call's is."""
     cost_unknown_calls: int
     """Calls whose cost is not known: they are not in `cost_usd`."""
+    embedded_usd: float
+    """The part of `cost_usd` that went into embeddings, whose calls the run also has in a list of their own."""
 
 
 class SpentTotals:
     """Adds up what single scores have spent."""
 
-    __slots__ = ("_cost", "_latency", "answers", "cached", "calls", "counts")
+    __slots__ = ("_cost", "_embedded", "_latency", "answers", "cached", "calls", "counts")
 
     def __init__(self) -> None:
         self.answers = self.calls = self.cached = 0
-        self._latency, self._cost = ExactSum(), ExactSum()
+        self._latency, self._cost, self._embedded = ExactSum(), ExactSum(), ExactSum()
         self.counts = dict.fromkeys(("timed", "counted", "input_tokens", "output_tokens", "priced"), 0)
         """Calls with a known time, tokens and cost, and the tokens."""
 
@@ -59,6 +61,8 @@ class SpentTotals:
         if spent.cost_usd is not None:
             self._cost.add(spent.cost_usd)
             counts["priced"] += spent.calls
+        if spent.embedded_usd is not UNSET:
+            self._embedded.add(spent.embedded_usd)
 
     def merge(self, other: SpentTotals) -> None:
         """Takes all that the other has seen."""
@@ -67,6 +71,7 @@ class SpentTotals:
         self.cached += other.cached
         self._latency.merge(other._latency)
         self._cost.merge(other._cost)
+        self._embedded.merge(other._embedded)
         for name, count in other.counts.items():
             self.counts[name] += count
 
@@ -76,15 +81,17 @@ class SpentTotals:
             return None
         counts = self.counts
         timed, counted, priced = counts["timed"], counts["counted"], counts["priced"]
+        tokens, cost_usd = counts["input_tokens"] + counts["output_tokens"], self._cost.value()
         return SpentSummary(
             answers=self.answers,
             calls=self.calls,
             cached=self.cached,
             latency_s=self._latency.value() if timed else None,
             latency_mean_s=self._latency.mean(timed) if timed else None,
-            input_tokens=counts["input_tokens"] if counted else None,
-            output_tokens=counts["output_tokens"] if counted else None,
+            input_tokens=counts["input_tokens"] if counted or tokens else None,  # a share of another's call is no call
+            output_tokens=counts["output_tokens"] if counted or tokens else None,
             tokens_unknown_calls=self.calls - counted,
-            cost_usd=self._cost.value() if priced else None,
+            cost_usd=cost_usd if priced or cost_usd else None,
             cost_unknown_calls=self.calls - priced,
+            embedded_usd=self._embedded.value(),
         )

@@ -163,7 +163,8 @@ async def test_judging_is_paid_for_apart_from_answering(tmp_path: Path) -> None:
         write_run(tmp_path, server.url, ["a", "b"])
         document, results = await run(tmp_path)
     spent = document["scores"]["judge"]["spent"]
-    assert (document["cost_usd"] or 0, document["usage"]) == (0, None)
+    assert (document["costs"]["answers_usd"] or 0, document["usage"]) == (0, None)
+    assert document["cost_usd"] == document["costs"]["scoring_usd"] == document["judging"]["cost_usd"]
     assert (spent["calls"], spent["input_tokens"], spent["output_tokens"]) == (2, 10, 14)
     assert spent["cost_usd"] == (10 * 1 + 14 * 2) / 1e6
     assert all(result.scores["judge"].spent.latency_s > 0 for result in results.values())

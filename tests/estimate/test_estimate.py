@@ -69,6 +69,16 @@ def test_max_tokens_bounds_the_cost(tmp_path: Path) -> None:
     assert found.cost_usd == Range(pytest.approx(0.008), None, pytest.approx(0.021 + 0.1))
 
 
+@pytest.mark.parametrize("section", ["precedents", "semantic"])
+def test_embeddings_beside_the_scoring_leave_the_upper_end_open(tmp_path: Path, section: str) -> None:
+    embedder = {"embedder": {"type": "openai", "model": "e", "endpoints": [{"url": URL}]}}
+    precedents = {"from": "file", "path": "earlier.jsonl", **embedder}
+    more = {"precedents": precedents} if section == "precedents" else {"cache": {"semantic": embedder}}
+    found = estimated(loaded(tmp_path, provider=provider(prices=PRICES, params={"max_tokens": 50}), **more))
+    assert (found.cost_usd, found.input_tokens) == (Range(pytest.approx(0.008), None, None), Range(8000, None, None))
+    assert told(found, "embeddings for the semantic cache and for precedents")
+
+
 def test_an_unknown_price_is_an_unknown_cost_and_not_zero(tmp_path: Path) -> None:
     found = estimated(loaded(tmp_path))
     assert (found.cost_usd, found.price) == (None, None)

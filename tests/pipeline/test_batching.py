@@ -211,7 +211,9 @@ async def test_known_texts_come_from_the_cache_and_cost_nothing() -> None:
         (one,) = await embedded(embedder, ["a", "bb"])
     assert raw.asked == [["a"], ["bb"]]
     assert [list(vector) for vector in one.vectors] == [[1], [2]]
-    assert one.spent == Spent(calls=1, cached=1, latency_s=1.0, usage=Usage(2, 0), cost_usd=1.0)
+    assert one.spent == Spent(
+        calls=1, cached=1, latency_s=1.0, usage=Usage(2, 0), cost_usd=1.0, embedded_tokens=2, embedded_usd=1.0
+    )
 
 
 @virtual

@@ -90,6 +90,7 @@ def test_every_metric_of_a_gate_is_a_place_in_the_document(make_report):
     unmeasured = {name for name in metric_names(["exact"]) if metric_value(document, name) is None}
     assert unmeasured == {
         "cost_usd",
+        *(f"costs.{part}_usd" for part in ("answers", "scoring", "embeddings")),
         "exact.corpus",
         *(f"judging.{field}" for field in ("calls", "input_tokens", "output_tokens", "cost_usd")),
         *(f"ttft_s.{field}" for field in ("p50", "p90", "p95", "p99", "max", "mean")),

@@ -47,6 +47,18 @@ def test_an_answer_without_its_intent_does_not_settle_another_call(tmp_path: Pat
     assert (facts.in_doubt, facts.ever_in_doubt) == (1, 1)
 
 
+def test_frames_of_a_kind_that_is_not_known_tell_nothing(tmp_path: Path) -> None:
+    journal(tmp_path, 1, Frame(7, 1, 0, 1, HASH, b"answer"), Frame(0, 2))
+    assert read(tmp_path).keys() == set()
+
+
+@pytest.mark.parametrize("end", [ABORT, RESPONSE])
+def test_an_end_settles_one_call_only(tmp_path: Path, end: int) -> None:
+    """Attempts beyond those that a frame can count have the same number."""
+    journal(tmp_path, 1, Frame(INTENT, 1, 0, 70_000), Frame(INTENT, 1, 0, 70_001), Frame(end, 1, 0, 70_000))
+    assert read(tmp_path).in_doubt == 1
+
+
 def test_a_base_stands_for_all_before_it(tmp_path: Path) -> None:
     journal(tmp_path, 1, Frame(TALLY, 3), Frame(INTENT, 1, 0, 1), Frame(RESPONSE, 2, 0, 1), Frame(DOUBT, 3, 0, 1))
     journal(tmp_path, 2, Frame(BASE, 0), Frame(DOUBT, 1, 0, 1))

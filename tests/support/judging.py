@@ -63,13 +63,15 @@ class ScriptedModel:
         self._latency_s = latency_s
         self._cost_usd = cost_usd
         self.asked: list[Asked] = []
+        self.answers: list[int] = []
         self.draws: list[int] = []
         self.in_flight = self.most_in_flight = 0
 
     async def ask(
-        self, case: Case, messages: tuple[Message, ...], *, call: int, draw: int = 1
+        self, case: Case, messages: tuple[Message, ...], *, answer: int, call: int, draw: int = 1
     ) -> Response | Unanswered:
         self.asked.append((case, messages, call))
+        self.answers.append(answer)
         self.draws.append(draw)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
