@@ -12,6 +12,7 @@ from evalperf.cases import Survey
 from evalperf.config.load import LoadedConfig
 from evalperf.errors import ConfigError, OutputError
 from evalperf.fingerprint import check_same, fingerprint
+from evalperf.ownership import check_owner
 from evalperf.results import (
     InputInfo,
     RunDirectory,
@@ -41,6 +42,7 @@ def open_directory(
         directory = (
             find_run(resume, output_dir) if resume else _latest(output_dir, _name(loaded), with_failures=retry_failed)
         )
+        check_owner("run", directory.path)
         info = read_run_info(directory)
         check_same(info, digests)
         return directory, info

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
 from evalperf import __version__
+from evalperf.errors import DamageError
 from evalperf.results import RunDirectory, RunInfo
 from evalperf.stats import Summary
 
@@ -40,14 +41,15 @@ class KeptSummaries:
         self._key = KeyMaker("summary", {"evalperf": __version__})
 
     def get_or_fold(self, directory: RunDirectory, by: str | None, fold: Callable[[], Folded]) -> Folded:
-        """What is kept, else what `fold` brings, which is kept then."""
+        """What is kept, else what `fold` brings; kept if it is whole: a disk may give later what it did not."""
         key = self._key(_contents(directory), by)
         hit = self._cache.get(key)
         if hit is not None:
             with suppress(msgspec.DecodeError):  # of another form: it is made again
                 return msgspec.msgpack.decode(hit.value, type=Folded)
         folded = fold()
-        self._cache.set(key, msgspec.msgpack.encode(folded))
+        if not folded.faults:
+            self._cache.set(key, msgspec.msgpack.encode(folded))
         return folded
 
 
@@ -62,8 +64,13 @@ def open_kept_summaries(
     from evalperf.cache import open_sync_cache  # noqa: PLC0415 - as above
     from evalperf.config.cache import TieredCacheConfig  # noqa: PLC0415 - as above
 
-    stated: dict[str, Any] = (info.config.get("cache") or {}).get("queries") or {}
-    config = TieredCacheConfig.model_validate(stated)
+    stated = info.config.get("cache", {}).get("queries", {})
+    if isinstance(stated, dict):  # a run that somebody else has made names neither a file nor a server
+        stated = {name: value for name, value in stated.items() if name not in ("path", "redis_url")}
+    try:
+        config = TieredCacheConfig.model_validate(stated)
+    except ValueError as error:
+        raise DamageError(f"the configuration in run.json of run {info.run_id} has a cache that is none") from error
     if config.strategy == "off":
         yield None
         return

@@ -12,7 +12,7 @@ from evalperf.config.overrides import Change, RecordedAnswers
 from evalperf.errors import ConfigError
 from evalperf.fingerprint import fingerprint
 from evalperf.pipeline.earlier import EarlierAnswers, open_earlier
-from evalperf.results import RunDirectory, RunInfo, read_run_info
+from evalperf.results import MOST_KEYS, RunDirectory, RunInfo, read_run_info
 
 __all__ = ["open_parent", "recorded_answers"]
 
@@ -30,16 +30,18 @@ async def open_parent(
     if parent is None:
         yield None
         return
-    info = read_run_info(parent)
+    info, cases = read_run_info(parent), loaded.config.cases
     _check(info, loaded, inputs)
     provider = _provider(info)
     own_targets = provider.get("type") == "replay" and provider.get("path") is not None  # a row may have brought one
-    async with open_earlier(parent, epochs=info.epochs, own_targets=own_targets) as earlier:
+    lines = MOST_KEYS // cases.epochs if inputs.lines is None else inputs.lines
+    async with open_earlier(parent, lines=lines, epochs=cases.epochs, own_targets=own_targets) as earlier:
         yield earlier
 
 
 def _provider(info: RunInfo) -> dict[str, Any]:
-    return info.config.get("provider") or {}
+    provider: dict[str, Any] = info.config.get("provider", {})
+    return provider
 
 
 def _check(parent: RunInfo, loaded: LoadedConfig, inputs: Survey) -> None:

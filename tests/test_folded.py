@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evalperf import folded, summarise
+from evalperf.errors import DamageError
 from evalperf.folded import open_kept_summaries
 from evalperf.results import RunDirectory, RunInfo, StoreOptions, create_run, open_store, write_run_info
 from evalperf.summarise import summarise_run
@@ -89,3 +90,18 @@ async def test_a_small_run_is_read_faster_than_a_cache_is_opened(
     info = RunInfo(run_id="r", name="n", created_at="", versions={}, inputs=(), lines=3, fingerprint={}, config={})
     with open_kept_summaries(directory, info, lambda: tmp_path / "cache") as kept:
         assert kept is None
+
+
+async def test_a_run_does_not_choose_where_a_report_writes(tmp_path: Path) -> None:
+    """Its configuration may be somebody else's, and may name a file of the user's, or a server."""
+    elsewhere = {"path": str(tmp_path / "elsewhere" / "x.sqlite"), "redis_url": "redis://127.0.0.1:1/0"}
+    directory = await make_run(tmp_path, cache={"queries": elsewhere})
+    summarise_run(directory, cache_dir=lambda: tmp_path / "cache")
+    assert not (tmp_path / "elsewhere").exists()
+    assert (tmp_path / "cache" / "queries.sqlite").exists()
+
+
+async def test_a_run_with_a_cache_that_is_none_is_named(tmp_path: Path) -> None:
+    directory = await make_run(tmp_path, cache={"queries": {"strategy": 5}})
+    with pytest.raises(DamageError, match="has a cache that is none"):
+        summarise_run(directory, cache_dir=lambda: tmp_path / "cache")

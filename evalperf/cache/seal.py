@@ -13,6 +13,7 @@ import math
 import struct
 import zlib
 
+import msgspec
 import orjson
 
 from evalperf.cache.backend import Provenance, Row
@@ -32,7 +33,10 @@ COMPRESS_FROM_BYTES = 1024
 WORTHWHILE = 0.9
 """A compressed value larger than this share of the plain one is kept plain."""
 MAX_NOTE_BYTES = 0xFFFF
+MOST_UNPACKED_BYTES = 32 << 20
+"""Of a value: a reply at its limit takes 8 MiB. A megabyte of deflated zeros would take a gigabyte."""
 
+_notes = msgspec.json.Decoder(tuple[str | None, str | None])
 _HEAD = struct.Struct("<BBHddd")
 _SUM = struct.Struct("<Q")
 _BODY_AT = _HEAD.size + _SUM.size
@@ -54,22 +58,40 @@ def seal(row: Row, *, compress: bool) -> bytes:
 
 
 def unseal(key: bytes, sealed: bytes) -> Row | None:
-    """What was sealed under this key, or None for anything else."""
+    """What was sealed under this key, or None for anything else, or for what can't be unpacked within the limit.
+
+    The checksum finds accidents; whoever can write into the cache can make one that fits.
+    """
     if len(sealed) < _BODY_AT or sealed[0] != VERSION:
         return None
     body = sealed[_BODY_AT:]
     if _SUM.unpack_from(sealed, _HEAD.size)[0] != checksum(key, sealed[: _HEAD.size], body):
         return None
     _, encoding, note_bytes, created_s, expires_s, cost = _HEAD.unpack_from(sealed)
-    case_id, model = orjson.loads(body[:note_bytes]) if note_bytes else (None, None)
-    value = body[note_bytes:] if note_bytes else body
+    if math.isnan(created_s) or math.isnan(expires_s):
+        return None
+    try:
+        case_id, model = _notes.decode(body[:note_bytes]) if note_bytes else (None, None)
+        value = _plain(body[note_bytes:] if note_bytes else body, encoding)
+    except (msgspec.DecodeError, UnicodeDecodeError, zlib.error):
+        return None
+    if value is None:
+        return None
     return Row(
         key=key,
-        value=zlib.decompress(value) if encoding == DEFLATED else value,
+        value=value,
         created_s=created_s,
         expires_s=None if expires_s == math.inf else expires_s,
-        provenance=Provenance(case_id, model, None if math.isnan(cost) else cost),
+        provenance=Provenance(case_id, model, cost if math.isfinite(cost) else None),
     )
+
+
+def _plain(payload: bytes, encoding: int) -> bytes | None:
+    if encoding != DEFLATED:
+        return payload if encoding == RAW else None
+    unpacker = zlib.decompressobj()
+    value = unpacker.decompress(payload, MOST_UNPACKED_BYTES)
+    return value if unpacker.eof else None
 
 
 def _note(provenance: Provenance) -> bytes:

@@ -220,6 +220,7 @@ class SqliteTier:
 
     def _compact(self) -> None:
         assert self._writer is not None  # noqa: S101 - opened before it is written
+        self._writer.execute("PRAGMA temp_store=FILE")  # the whole file is copied once, and memory may not hold it
         self._writer.execute("VACUUM")
         self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -17,8 +18,9 @@ from typing import Literal
 from evalperf import clock
 from evalperf.cache.backend import Warn
 from evalperf.errors import ConfigError, StoppedError
+from evalperf.ownership import check_private
 
-__all__ = ["DAMAGE", "NO_ROOM", "OnDamaged", "connect", "open_file", "primary_code", "set_aside"]
+__all__ = ["DAMAGE", "MOST_VALUE_BYTES", "NO_ROOM", "OnDamaged", "connect", "open_file", "primary_code", "set_aside"]
 
 OnDamaged = Literal["set_aside", "stop"]
 
@@ -30,6 +32,19 @@ BUSY_TIMEOUT_S = 10.0
 """How long one process waits for another one's transaction, which take milliseconds."""
 CHECKPOINT_PAGES = 4000
 CACHE_KIB = 16_384
+
+MOST_VALUE_BYTES = 32 << 20
+"""Of an entry: a reply at its limit takes 8 MiB. A larger one is not written, and is damaged where it is read."""
+
+_CREATE_1 = """
+CREATE TABLE entries (
+  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, created_s REAL NOT NULL, expires_s REAL, used_s INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL, case_id TEXT, model TEXT
+);
+CREATE TABLE payloads (id INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE INDEX entries_by_use ON entries (used_s);
+"""
+"""What the first version began with: its files are told by it."""
 
 _CREATE = """
 CREATE TABLE entries (
@@ -52,6 +67,7 @@ CREATE INDEX entries_by_expiry ON entries (expires_s) WHERE expires_s IS NOT NUL
 """What makes a file of the version before into one of the next."""
 
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 
 
@@ -76,6 +92,7 @@ def open_file(path: Path, *, on_damaged: OnDamaged, warn: Warn) -> sqlite3.Conne
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_place(path)
         with _one_opener(path):
             return _opened(path, on_damaged, warn)
     except OSError as error:
@@ -92,7 +109,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _plain_connection(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    database = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2 * MOST_VALUE_BYTES)
+    database.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    return database
 
 
 def _configured(database: sqlite3.Connection) -> sqlite3.Connection:
@@ -102,6 +122,7 @@ def _configured(database: sqlite3.Connection) -> sqlite3.Connection:
         f"wal_autocheckpoint={CHECKPOINT_PAGES}",
         f"cache_size=-{CACHE_KIB}",
         "temp_store=MEMORY",
+        "trusted_schema=OFF",
     ):
         database.execute(f"PRAGMA {setting}")
     return database
@@ -115,7 +136,7 @@ def set_aside(path: Path, suffix: str) -> Path:
         for number in range(1, 10_000)
         if not (name := path.with_name(f"{path.name}.{suffix}-{stamp}{'' if number == 1 else f'-{number}'}")).exists()
     )
-    for ending in ("-wal", "-shm", ""):
+    for ending in ("-wal", "-shm", "-journal", ""):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + ending).rename(target.with_name(target.name + ending))
     return target
@@ -124,7 +145,7 @@ def set_aside(path: Path, suffix: str) -> Path:
 @contextlib.contextmanager
 def _one_opener(path: Path) -> Iterator[None]:
     """Creating, migrating and setting aside is done by one process at a time."""
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path.with_name(path.name + ".lock"), FLAGS, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -145,7 +166,9 @@ def _opened(path: Path, on_damaged: OnDamaged, warn: Warn) -> sqlite3.Connection
 
 
 def _present_version(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if os.path.lexists(path.with_name(path.name + "-journal")):
+        raise _Unusable("the file is damaged (it has a rollback journal, which a cache never leaves)", "damaged")
+    os.close(os.open(path, FLAGS, 0o600))
     database: sqlite3.Connection | None = None
     try:
         database = _plain_connection(path)
@@ -172,6 +195,8 @@ def _usable_version(database: sqlite3.Connection, path: Path) -> int | None:
     if version > SCHEMA_VERSION:
         reason = f"written by a newer evalperf (format {version}, this one knows up to {SCHEMA_VERSION})"
         raise _Unusable(reason, f"format-{version}")
+    if _schema(database) not in _schemas(version):
+        raise _Unusable("the file is damaged (its tables are not those of a cache)", "damaged")
     return int(version)
 
 
@@ -181,17 +206,36 @@ def _bring_up_to_date(database: sqlite3.Connection, version: int | None) -> None
         return
     for number in range(version, SCHEMA_VERSION):
         _run(database, MIGRATIONS[number], number + 1)
-    for table in ("entries", "payloads", "counters"):
-        _probe(database, table)
 
 
-def _probe(database: sqlite3.Connection, table: str) -> None:
-    try:
-        database.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names of our own
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            raise _Unusable(f"the file is damaged ({error})", "damaged") from error
-        raise
+def _check_place(path: Path) -> None:
+    """Raises ConfigError for what is no file, or what others may write: entries are believed."""
+    check_private("cache", path.parent)
+    if not os.path.lexists(path):
+        return
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        raise ConfigError(f"cache {path}: is a link, which is not followed", hint="name the file that it leads to")
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"cache {path}: is no file, but a folder, a pipe or a device", hint="name another file")
+    check_private("cache", path)
+
+
+def _schema(database: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
+    """Everything that the file defines: a trigger, a view or a computed column would run with each query."""
+    rows = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT 100")
+    return frozenset(tuple(map(str, row)) for row in rows)
+
+
+def _schemas(version: int) -> list[frozenset[tuple[str, ...]]]:
+    """What files of a version define, by the version that they were begun with."""
+    found = []
+    for first, script in {1: _CREATE_1, SCHEMA_VERSION: _CREATE}.items():
+        if first <= version:
+            with contextlib.closing(sqlite3.connect(":memory:")) as model:
+                model.executescript(script + "".join(MIGRATIONS[number] for number in range(first, version)))
+                found.append(_schema(model))
+    return found
 
 
 def _run(database: sqlite3.Connection, script: str, version: int) -> None:

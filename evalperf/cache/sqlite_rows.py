@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from evalperf.cache.backend import Row
+from evalperf.cache.sqlite_file import MOST_VALUE_BYTES
 
 __all__ = [
     "BATCH",
@@ -38,6 +39,10 @@ __all__ = [
 
 BATCH = 256
 """Most keys of one statement."""
+MOST_ID = 1 << 62
+"""SQLite counts to 2^63 - 1."""
+MOST_MODELS = 100
+"""That are told one by one; the others are told as one."""
 MOST_EVICTED = 2048
 """Rows that one transaction evicts at most, so that other processes do not wait for long."""
 
@@ -93,7 +98,9 @@ def read_rows(database: sqlite3.Connection, keys: Sequence[bytes], now_s: float)
     found: dict[bytes, Found] = {}
     for some in _batches(keys):
         rows = database.execute(
-            "SELECT key, id, used_s, value FROM entries JOIN payloads USING (id)"
+            "SELECT key, id, CAST(used_s AS INTEGER),"
+            f" iif(typeof(value) = 'blob' AND length(value) <= {MOST_VALUE_BYTES}, value, x'')"
+            " FROM entries JOIN payloads USING (id)"
             f" WHERE key IN ({_marks(some)}) AND (expires_s IS NULL OR expires_s > ?)",
             (*some, now_s),
         )
@@ -103,7 +110,7 @@ def read_rows(database: sqlite3.Connection, keys: Sequence[bytes], now_s: float)
 
 def write_rows(database: sqlite3.Connection, rows: Sequence[Row], now_s: float) -> None:
     """Adds the rows, in the place of earlier ones with the same keys; part of a transaction of the caller."""
-    latest = {row.key: row for row in rows}
+    latest = {row.key: row for row in rows if len(row.value) <= MOST_VALUE_BYTES}
     database.execute("SAVEPOINT write_rows")
     try:
         _insert(database, latest, now_s)
@@ -116,6 +123,8 @@ def write_rows(database: sqlite3.Connection, rows: Sequence[Row], now_s: float) 
 
 def _insert(database: sqlite3.Connection, latest: Mapping[bytes, Row], now_s: float) -> None:
     (last,) = database.execute("SELECT max(id) FROM entries").fetchone()
+    if last is not None and last > MOST_ID:
+        raise sqlite3.DataError("there is no number left for a new entry")
     numbered = list(enumerate(latest.values(), (last or 0) + 1))
     database.executemany(
         "INSERT INTO entries (id, key, created_s, expires_s, used_s, size_bytes, case_id, model, cost_usd)"
@@ -212,18 +221,20 @@ def select_keys(database: sqlite3.Connection, selection: Selection) -> list[byte
         conditions.append(("model = ?", selection.model))
     if selection.created_before_s is not None:
         conditions.append(("created_s < ?", selection.created_before_s))
-    where = " AND ".join(text for text, _ in conditions) or "true"
+    where = " AND ".join(["typeof(key) = 'blob'", *(text for text, _ in conditions)])
     return [key for (key,) in database.execute(f"SELECT key FROM entries WHERE {where}", [v for _, v in conditions])]
 
 
 def describe(database: sqlite3.Connection, now_s: float) -> DiskFacts:
     """What the file holds; reads every entry, but no value."""
     entries, oldest_s, newest_s = database.execute(
-        "SELECT count(*), min(created_s), max(created_s) FROM entries"
+        "SELECT count(*), min(CAST(created_s AS REAL)), max(CAST(created_s AS REAL)) FROM entries"
     ).fetchone()
     (expired,) = database.execute("SELECT count(*) FROM entries WHERE expires_s <= ?", (now_s,)).fetchone()
     models = database.execute(
-        "SELECT model, count(*), sum(size_bytes), sum(cost_usd) FROM entries GROUP BY model ORDER BY 2 DESC, 1"
+        "SELECT name, count(*), CAST(total(size_bytes) AS INTEGER), sum(cost_usd)"
+        " FROM (SELECT CAST(substr(model, 1, 200) AS TEXT) AS name, size_bytes, cost_usd FROM entries LIMIT -1)"
+        " GROUP BY name ORDER BY 2 DESC, 1"  # without the limit, whole models would be sorted
     )
     return DiskFacts(
         entries=entries,
@@ -231,9 +242,23 @@ def describe(database: sqlite3.Connection, now_s: float) -> DiskFacts:
         size_bytes=size_on_disk(database),
         oldest_s=oldest_s,
         newest_s=newest_s,
-        models=tuple(ModelFacts(*row) for row in models),
-        counters=dict(database.execute("SELECT name, value FROM counters")),
+        models=_models(models),
+        counters=dict(database.execute("SELECT name, value FROM counters WHERE typeof(value) = 'real' LIMIT 100")),
     )
+
+
+def _models(rows: Iterable[tuple[str | None, int, int, float | None]]) -> tuple[ModelFacts, ...]:
+    """Those with most entries come first; what is beyond `MOST_MODELS` becomes one."""
+    found: list[ModelFacts] = []
+    for model, entries, value_bytes, cost_usd in rows:
+        if len(found) <= MOST_MODELS:
+            found.append(ModelFacts(model if len(found) < MOST_MODELS else "(others)", entries, value_bytes, cost_usd))
+            continue
+        before = found[-1]
+        costs = [cost for cost in (before.cost_usd, cost_usd) if cost is not None]
+        summed = (before.entries + entries, before.value_bytes + value_bytes, sum(costs) if costs else None)
+        found[-1] = ModelFacts("(others)", *summed)
+    return tuple(found)
 
 
 def _ids_of(database: sqlite3.Connection, keys: Sequence[bytes]) -> Iterator[int]:

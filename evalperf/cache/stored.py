@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -82,7 +83,7 @@ async def open_stored(config: TieredCacheConfig, name: str, path: Path, warn: Wa
     """Opens what is there and makes nothing; raises StoppedError for a damaged file, ConfigError for Redis."""
     async with AsyncExitStack() as stack:
         disk = redis = None
-        if await asyncio.to_thread(path.is_file):
+        if await asyncio.to_thread(os.path.lexists, path):
             max_bytes = int(config.disk_mb * MEGABYTE)
             opening = open_sqlite(path, max_bytes=max_bytes, on_damaged="stop", warn=warn, now=clock.unix_s)
             disk = await stack.enter_async_context(opening)

@@ -7,10 +7,10 @@ import hashlib
 import sys
 from array import array
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from evalperf.cache.backend import CacheBackend
 
@@ -26,6 +26,9 @@ CHUNK: Final = 256
 
 FLUSH: Final = 32
 """So many new vectors are written at the latest: a killed process loses no more."""
+
+SINGLE_BYTES: Final = 4
+"""Of a number in single precision."""
 
 AT_ONCE: Final = 64
 """Chunks that are read in one round trip."""
@@ -54,7 +57,7 @@ class _Head(Struct, frozen=True):
 
 class _Chunk(Struct, frozen=True):
     version: int
-    rows: list[_Row]
+    rows: Annotated[list[_Row], Meta(max_length=CHUNK)]
 
 
 class KeptVectors:
@@ -126,7 +129,7 @@ class KeptVectors:
         raws = await self._backend.get_many([self._chunk_key(number) for number in numbers])
         for number, raw in zip(numbers, raws, strict=True):
             chunk = None if raw is None else _read(raw, _Chunk)
-            if chunk is None or chunk.version != VERSION:
+            if chunk is None or chunk.version != VERSION or any(len(row.numbers) % SINGLE_BYTES for row in chunk.rows):
                 self.unread += 1
                 continue
             rows += chunk.rows
@@ -149,7 +152,7 @@ def _encode(value: Struct) -> bytes:
 def _read(raw: bytes, form: type[AnyStruct]) -> AnyStruct | None:
     try:
         return msgspec.msgpack.decode(raw, type=form)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -73,14 +73,16 @@ class AnswerCache:
     async def _find(self, key: bytes, question: Question | None, job: Job) -> Response | None:
         """The answer to this question, or else to an earlier one that is near enough."""
         hit = await self._cache.get(key)
-        if hit is not None:
-            return _found(_decoder.decode(hit.value), hit.tier, job)
+        known = None if hit is None else _completion(hit.value)
+        if hit is not None and known is not None:
+            return _found(known, hit.tier, job)
         if question is None or self._near is None:
             return None
         with paused(job.slot):  # embedding has time limits of its own
             near_key = await self._near.find(question)
         hit = None if near_key is None else await self._cache.get_instead(near_key)  # it may have left since
-        return None if hit is None else _found(_decoder.decode(hit.value), "semantic", job)
+        known = None if hit is None else _completion(hit.value)
+        return None if known is None else _found(known, "semantic", job)
 
     async def missing(self, requests: Sequence[Request]) -> list[Request]:
         """Those that no answer is kept for under their own keys."""
@@ -102,6 +104,14 @@ class AnswerCache:
         await self._cache.set(key, msgspec.json.encode(completion), provenance)
         if question is not None and self._near is not None:
             await self._near.remember(question, key)
+
+
+def _completion(value: bytes) -> Completion | None:
+    """What is kept; None for what is no answer, as in a cache that somebody else has filled."""
+    try:
+        return _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _found(completion: Completion, where: CachedFrom, job: Job) -> Response:

@@ -92,8 +92,8 @@ class Caller:
         if self._journal is not None:
             digest = xxhash.xxh3_128_digest(self._context + job.messages_json)
             bought = self._journal.recorded(job.case.seq, job.case.epoch, job.call, digest)
-            if bought is not None:
-                response = msgspec.json.decode(bought, type=Response)
+            response = None if bought is None else _response(bought)
+            if response is not None:
                 self._spending.replayed(response)
                 return response
             if self._journal.withheld(job.case.seq, job.case.epoch, job.call):
@@ -265,3 +265,11 @@ def _stopped(name: str, error: ProviderError) -> EvalperfError:
     if error.kind == "auth":
         account = "check the key and what it may use"
     return StoppedError(message, hint=f"{error.hint or account}; then continue with --resume")
+
+
+def _response(bought: bytes) -> Response | None:
+    """What the journal has; None for what is no answer, as in a run that somebody else has prepared."""
+    try:
+        return msgspec.json.decode(bought, type=Response)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

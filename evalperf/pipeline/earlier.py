@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from array import array
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import IO, Final
 
 import msgspec
@@ -80,25 +80,32 @@ class EarlierAnswers:
 
 
 @asynccontextmanager
-async def open_earlier(directory: RunDirectory, *, epochs: int, own_targets: bool) -> AsyncIterator[EarlierAnswers]:
-    """Reads the results once, in 10 µs each; raises DamageError where some can't be read.
+async def open_earlier(
+    directory: RunDirectory, *, lines: int, epochs: int, own_targets: bool
+) -> AsyncIterator[EarlierAnswers]:
+    """Reads the results once, in 10 µs each; raises DamageError where some can't be read, or are of no line before.
 
-    `own_targets`: whether its recorded answers came with targets of their own, which then still count.
+    `lines` and `epochs` are those that are scored again: further epochs are passed over. `own_targets`: whether its
+    recorded answers came with targets of their own, which then still count.
     """
     with tempfile.TemporaryFile(prefix="evalperf-earlier-") as file:
-        writing = asyncio.to_thread(_spool, read_results(directory), file, epochs, own_targets=own_targets)
-        starts = await to_the_end(writing)
+        with closing(read_results(directory)) as results:
+            chosen = (result for result in results if result.epoch <= epochs)
+            writing = asyncio.to_thread(_spool, chosen, file, (lines, epochs), own_targets=own_targets)
+            starts = await to_the_end(writing)
         yield EarlierAnswers(file, starts, epochs)
 
 
-def _spool(results: Iterator[Result], file: IO[bytes], epochs: int, *, own_targets: bool) -> array[int]:
+def _spool(results: Iterator[Result], file: IO[bytes], size: tuple[int, int], *, own_targets: bool) -> array[int]:
     """Where the answer of each line and epoch starts in the file, plus one; 0 for none."""
+    lines, epochs = size
     starts = array("Q")
     end = 0
     for result in results:
         at = _place(result.seq, result.epoch, epochs)
-        if result.epoch > epochs:
-            raise DamageError(f"a result is of epoch {result.epoch}, and the run has {epochs}")
+        if not 0 < result.seq <= lines or result.epoch < 1:
+            place = f"line {result.seq}, epoch {result.epoch}"
+            raise DamageError(f"a result is of {place}, and the input has {lines:,} lines")
         if at >= len(starts):
             starts.frombytes(bytes(starts.itemsize * (at + 1 - len(starts))))
         raw = _encode(_row(result, own_targets=own_targets))

@@ -43,7 +43,10 @@ class CachedScorer:
             return msgspec.json.encode(await self._scorer.score(case, response))
 
         raw, found = await self._cache.get_or_call(self._key_of(case, response), compute)
-        score = _decode(raw)
+        try:
+            score = _decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # a cache that somebody else has filled
+            return await self._scorer.score(case, response)
         return score if found is None or score.spent is UNSET else msgspec.structs.replace(score, spent=UNSET)
 
     def _key_of(self, case: Case, response: Response) -> bytes:

@@ -11,14 +11,23 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
+
+from evalperf.errors import DamageError
 
 __all__ = ["Disk", "LocalDisk", "copy_range", "read_file", "sync_file", "write_all", "write_file"]
 
 BLOCK_BYTES = 1 << 20
 USED_UP = frozenset({errno.EMFILE, errno.ENFILE})
 """No descriptor is left, of the process or of the machine."""
+NO_FILE = frozenset({errno.ELOOP, errno.ENXIO})
+"""It is a link; it is a socket."""
+MOST_FILES = 1 << 16
+"""In a folder of a run, which has a part for each 64 MiB or ten minutes. A million names would take minutes to open."""
 
 
 class Disk(Protocol):
@@ -28,12 +37,15 @@ class Disk(Protocol):
         """A descriptor that writes at the end; the file is created with mode 0600."""
         ...
 
-    def open_read(self, path: Path) -> int: ...
+    def open_read(self, path: Path) -> int:
+        """Raises DamageError for what is no file: a link may lead out of the run, and a pipe never ends."""
+        ...
+
     def close(self, fd: int) -> None: ...
     def size(self, fd: int) -> int: ...
 
     def read(self, fd: int, size: int, offset: int) -> bytes:
-        """At most `size` bytes from `offset`."""
+        """The `size` bytes from `offset` on; fewer only where the file ends."""
         ...
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
@@ -49,7 +61,7 @@ class Disk(Protocol):
         ...
 
     def names(self, folder: Path) -> list[str]:
-        """The names in the folder, sorted; none where there is no such folder."""
+        """The names in the folder, sorted; none where there is no such folder. Raises DamageError for too many."""
         ...
 
     def exists(self, path: Path) -> bool: ...
@@ -82,7 +94,16 @@ class LocalDisk:
         return self._open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
 
     def open_read(self, path: Path) -> int:
-        return self._open(path, os.O_RDONLY)
+        try:
+            fd = self._open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno in NO_FILE:
+                raise _no_file(path) from error
+            raise
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            self.close(fd)
+            raise _no_file(path)
+        return fd
 
     def close(self, fd: int) -> None:
         os.close(fd)
@@ -92,7 +113,10 @@ class LocalDisk:
         return os.fstat(fd).st_size
 
     def read(self, fd: int, size: int, offset: int) -> bytes:
-        return os.pread(fd, size, offset)
+        data = os.pread(fd, size, offset)
+        while len(data) < size and (more := os.pread(fd, size - len(data), offset + len(data))):
+            data += more
+        return data
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         return os.write(fd, data)
@@ -120,9 +144,13 @@ class LocalDisk:
 
     def names(self, folder: Path) -> list[str]:
         try:
-            return sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted, not paths
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in islice(entries, MOST_FILES + 1)]
         except FileNotFoundError:
             return []
+        if len(names) > MOST_FILES:
+            raise DamageError(f"{folder} holds more than {MOST_FILES:,} files, and a run never makes that many")
+        return sorted(names)
 
     def exists(self, path: Path) -> bool:
         return path.exists()
@@ -164,13 +192,20 @@ def write_all(disk: Disk, fd: int, data: bytes) -> None:
         written += disk.write(fd, memoryview(data)[written:])
 
 
-def read_file(disk: Disk, path: Path) -> bytes:
-    """The whole of a small file."""
+def read_file(disk: Disk, path: Path, most: int) -> bytes:
+    """The whole of a small file; raises DamageError where it is larger than `most` bytes."""
     fd = disk.open_read(path)
     try:
-        return disk.read(fd, disk.size(fd), 0)
+        size = disk.size(fd)
+        if size > most:
+            raise DamageError(f"{path} has {size:,} bytes, and a run never writes more than {most:,} into it")
+        return disk.read(fd, size, 0)
     finally:
         disk.close(fd)
+
+
+def _no_file(path: Path) -> DamageError:
+    return DamageError(f"{path} is a link or no file at all, and is not read", hint="put the file itself there")
 
 
 def sync_file(disk: Disk, path: Path) -> None:
@@ -182,18 +217,32 @@ def sync_file(disk: Disk, path: Path) -> None:
         disk.close(fd)
 
 
-def write_file(disk: Disk, path: Path, data: bytes) -> None:
-    """The file holds exactly these bytes or is as it was before, whatever happens meanwhile."""
+def write_file(disk: Disk, path: Path, data: bytes | Iterable[bytes]) -> None:
+    """The file holds exactly these bytes, or pieces, or is as it was before, whatever happens meanwhile."""
     temporary = path.with_name(path.name + ".tmp")
     disk.remove(temporary)
     fd = disk.open_append(temporary)
     try:
-        write_all(disk, fd, data)
+        for block in (data,) if isinstance(data, bytes) else _blocks(data):
+            write_all(disk, fd, block)
         disk.datasync(fd)
     finally:
         disk.close(fd)
     disk.rename(temporary, path)
     disk.sync_folder(path.parent)
+
+
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, in few pieces."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= BLOCK_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def copy_range(disk: Disk, source: int, target: int, start: int, end: int) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-__all__ = ["Bitmap", "key_of"]
+__all__ = ["MOST_KEYS", "Bitmap", "key_of"]
+
+MOST_KEYS = 1 << 27
+"""Cases times epochs of a run: 134 million. A set of them takes 16 MiB, of which a resume holds a few. Without a limit
+a forged key would make them as large as it says."""
 
 
 def key_of(seq: int, epoch: int, epochs: int) -> int:

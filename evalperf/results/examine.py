@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from evalperf.errors import DamageError
-from evalperf.results.disk import LocalDisk, read_file
+from evalperf.results.disk import LocalDisk
 from evalperf.results.done import Bitmap
-from evalperf.results.examination import Examination, Finding
+from evalperf.results.examination import Examination, Finding, Findings
 from evalperf.results.examine_parts import Folder, examine_parts
-from evalperf.results.facts import Facts, journal_number, read_facts
-from evalperf.results.frames import locate_frames
+from evalperf.results.facts import Facts, journal_number, read_facts, read_frames
 from evalperf.results.layout import RunDirectory
 from evalperf.results.lock import holder_of
-from evalperf.results.manifest import file_sha256, manifest_sha256, read_manifest
+from evalperf.results.manifest import manifest_sha256, read_manifest
 from evalperf.results.reader import read_success
 from evalperf.results.run_info import RunInfo, read_run_info
 
@@ -29,8 +28,16 @@ __all__ = ["examine"]
 
 
 def examine(directory: RunDirectory) -> Examination:
-    """Reads every file of the run; raises ConfigError where there is no run, DamageError where run.json is damaged."""
-    return _Examiner(directory, read_run_info(directory)).examine()
+    """Reads every file of the run.
+
+    Raises ConfigError where there is no run, DamageError where run.json is damaged or the disk does not give what is in
+    a file other than a part.
+    """
+    info = read_run_info(directory)
+    try:
+        return _Examiner(directory, info).examine()
+    except OSError as error:
+        raise DamageError(f"can't read the files of {directory.path}: {error.strerror}") from error
 
 
 class _Examiner:
@@ -39,7 +46,7 @@ class _Examiner:
         self._directory = directory
         self._info = info
         self._holder = holder_of(directory.lock)
-        self._findings: list[Finding] = []
+        self._findings = Findings()
 
     def examine(self) -> Examination:
         info, directory = self._info, self._directory
@@ -62,11 +69,11 @@ class _Examiner:
             failures=failures.count_beyond(results),
             replayable=facts.replayable,
             in_doubt=facts.in_doubt,
-            findings=tuple(self._findings),
+            findings=self._findings.all(),
         )
 
     def _tell(self, level: Any, path: str, message: str, **more: Any) -> None:
-        self._findings.append(Finding(level=level, path=path, message=message, **more))
+        self._findings.tell(Finding(level=level, path=path, message=message, **more))
 
     def _manifest(self) -> None:
         _, damaged = read_manifest(self._disk, self._directory.manifest)
@@ -82,7 +89,7 @@ class _Examiner:
             entries=read_manifest(self._disk, self._directory.manifest)[0],
             running=self._holder is not None,
         )
-        return examine_parts(self._disk, folder, self._findings.append)
+        return examine_parts(self._disk, folder, self._findings.tell)
 
     def _journal(self, done: Bitmap) -> Facts:
         folder = self._directory.journal
@@ -100,16 +107,16 @@ class _Examiner:
 
     def _frames(self, path: Path) -> None:
         """Bytes at the end that are no frame are a write cut off; elsewhere they are damage."""
-        data = read_file(self._disk, path)
         end = 0
-        for start, after, _ in locate_frames(data):
+        for start, after, _ in read_frames(self._disk, path):
             if start > end:
                 resume = "takes what is readable; a call whose answer is lost counts as in doubt"
                 message = f"{start - end:,} bytes from byte {end:,} are damaged"
                 self._tell("broken", f"journal/{path.name}", message, invariant="I3", resume=resume)
             end = after
-        if end < len(data) and self._holder is None:
-            message = f"its last {len(data) - end:,} bytes are of a write that was cut off"
+        size = path.stat().st_size
+        if end < size and self._holder is None:
+            message = f"its last {size - end:,} bytes are of a write that was cut off"
             self._tell("unfinished", f"journal/{path.name}", message, resume="leaves them out")
 
     def _success(self, results: Bitmap, failures: Bitmap) -> None:
@@ -123,7 +130,8 @@ class _Examiner:
             return
         for what, found in (("results", len(results)), ("failures", failures.count_beyond(results))):
             if success.get(what) != found:
-                self._tell("broken", path, f"says {success.get(what)} {what}, and {found:,} are there", invariant="I7")
+                said = str(success.get(what))[:20]
+                self._tell("broken", path, f"says {said} {what}, and {found:,} are there", invariant="I7")
         if success.get("manifest_sha256") != manifest_sha256(self._disk, self._directory.manifest):
             self._tell("broken", path, "the manifest is not the one that the run ended with", invariant="I6")
         growing = [name for name in self._disk.names(self._directory.results) if name.startswith("_part-")]
@@ -138,18 +146,20 @@ class _Examiner:
                     path = (folder / name).relative_to(directory.path)
                     self._tell("unfinished", str(path), "was not finished", resume="removes it")
         for name in self._disk.names(directory.quarantine):
-            size = file_sha256(self._disk, directory.quarantine / name)[0]
+            size = (directory.quarantine / name).lstat().st_size
             self._tell("note", f"quarantine/{name}", f"{size:,} bytes that an earlier recovery has cut out")
         if directory.reserve.exists() and self._holder is None:
             self._tell("note", ".reserve", "space that a killed process held back", resume="uses it again")
 
     def _modes(self) -> None:
-        for path in _everything(self._directory.path):
+        for path in self._everything():
             if stat.S_IMODE(path.lstat().st_mode) & 0o077:
                 name = os.path.relpath(path, self._directory.path)
                 self._tell("note", name, f"is open to others (mode {stat.S_IMODE(path.lstat().st_mode):04o})")
 
-
-def _everything(folder: Path) -> Iterator[Path]:
-    yield folder
-    yield from sorted(folder.rglob("*"))
+    def _everything(self) -> Iterator[Path]:
+        """All that a run has; what somebody else has put into folders of his own is not gone through."""
+        directory = self._directory
+        yield directory.path
+        for folder in (directory.path, directory.results, directory.failures, directory.journal, directory.quarantine):
+            yield from (folder / name for name in self._disk.names(folder))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from evalperf.errors import DamageError
@@ -84,9 +83,11 @@ class _Parts:
         path = self._folder.path / name
         sealed = not name.startswith("_")
         try:
-            fd = self._disk.open_read(path)
-        except FileNotFoundError:  # sealed by the process that works on the run
-            fd = self._disk.open_read(path.with_name(part_name(part_number(name) or 0, sealed=True)))
+            fd = self._open(path)
+        except DamageError as error:
+            entry = self._folder.entries.get(self._path(name))
+            self._tell_of_foreign(name, error, None if entry is None else entry.rows)
+            return
         try:
             size = self._disk.size(fd)
             rows, whole = self._read(fd, size, name)
@@ -95,6 +96,12 @@ class _Parts:
         if sealed:
             self._compare(path, size, rows, whole=whole)
 
+    def _open(self, path: Path) -> int:
+        try:
+            return self._disk.open_read(path)
+        except FileNotFoundError:  # sealed by the process that works on the run
+            return self._disk.open_read(path.with_name(part_name(part_number(path.name) or 0, sealed=True)))
+
     def _read(self, fd: int, size: int, name: str) -> tuple[int, bool]:
         """How many rows its headers name, and whether nothing of it is damaged."""
         rows, whole = 0, True
@@ -102,15 +109,20 @@ class _Parts:
         def read_at(count: int, offset: int) -> bytes:
             return self._disk.read(fd, count, offset)
 
-        for piece in walk(read_at, size, bodies=False):
-            if isinstance(piece, Found):
-                rows += piece.header.rows
-                whole &= self._examine_member(read_at, piece, name)
-            elif piece.kind == "damaged" or not name.startswith("_"):
-                whole = False
-                self._gap(name, piece)
-            elif not self._folder.running:
-                self._torn(name, piece)
+        try:
+            for piece in walk(read_at, size, bodies=False):
+                if isinstance(piece, Found):
+                    whole &= self._examine_member(read_at, piece, name)
+                    rows += piece.header.rows
+                elif piece.kind == "damaged" or not name.startswith("_"):
+                    whole = False
+                    self._gap(name, piece)
+                elif not self._folder.running:
+                    self._torn(name, piece)
+        except OSError as error:
+            entry = self._folder.entries.get(self._path(name))
+            self._unreadable(name, error, None if entry is None else entry.rows - rows)
+            whole = False
         return rows, whole
 
     def _examine_member(self, read_at: Callable[[int, int], bytes], found: Found, name: str) -> bool:
@@ -118,7 +130,7 @@ class _Parts:
         keys = found.header.keys()
         try:
             rows = decode_rows(read_member(read_at, found))
-        except (DamageError, msgspec.MsgspecError, ValueError) as error:
+        except DamageError as error:
             self._lost(name, f"the member at byte {found.offset:,}: {error}", found.header.rows)
             return False
         epochs = self._folder.epochs
@@ -172,6 +184,20 @@ class _Parts:
         self._tell(
             Finding(
                 level="lost", invariant="I1", path=self._path(name), message=message, results=results, resume=CUT_OUT
+            )
+        )
+
+    def _tell_of_foreign(self, name: str, error: DamageError, results: int | None) -> None:
+        resume = "refuses to go on: put the part itself there"
+        path, message = self._path(name), error.message
+        self._tell(Finding(level="lost", invariant="I6", path=path, message=message, results=results, resume=resume))
+
+    def _unreadable(self, name: str, error: OSError, results: int | None) -> None:
+        resume = "refuses to go on while the disk does not give it: copy the run to a sound one"
+        message = f"can't be read any further: {error.strerror}"
+        self._tell(
+            Finding(
+                level="lost", invariant="I1", path=self._path(name), message=message, results=results, resume=resume
             )
         )
 

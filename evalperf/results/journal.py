@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ SYNC_AFTER_S = 0.05
 SYNC_AFTER_FRAMES = 256
 
 T = TypeVar("T")
+
+_key = attrgetter("key")
 
 
 class _File:
@@ -273,7 +276,11 @@ class Journal:
 
     def _create(self) -> AppendFile:
         file = AppendFile(self._disk, self._folder / journal_name(self._number), self._reserve, durable=self._durable)
-        self._disk.sync_folder(self._folder)
+        try:
+            self._disk.sync_folder(self._folder)
+        except OSError:
+            file.close()
+            raise
         return file
 
     def _create_next(self) -> AppendFile:
@@ -291,7 +298,3 @@ class Journal:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_exception(error)
-
-
-def _key(frame: Frame) -> int:
-    return frame.key

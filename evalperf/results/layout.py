@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import stat
 from pathlib import Path
 
 from msgspec import Struct
 
-from evalperf.errors import ConfigError, OutputError
+from evalperf.errors import ConfigError, DamageError, OutputError
 
-__all__ = ["RunDirectory", "create_run", "find_run", "list_runs", "new_run_id"]
+__all__ = ["MOST_SUCCESS_BYTES", "RunDirectory", "check_folders", "create_run", "find_run", "list_runs", "new_run_id"]
 
 MAX_NAME = 48
 RUN_JSON = "run.json"
+MOST_SUCCESS_BYTES = 1 << 16
+"""Of `_SUCCESS`: five counts."""
 
 
 class RunDirectory(Struct, frozen=True):
@@ -98,6 +101,11 @@ class RunDirectory(Struct, frozen=True):
         return self.path / "rejected.jsonl"
 
     @property
+    def embeddings(self) -> Path:
+        """The calls for embeddings that were paid for."""
+        return self.path / "embeddings.jsonl"
+
+    @property
     def summary(self) -> Path:
         """The run folded."""
         return self.path / "summary.json"
@@ -129,6 +137,13 @@ def create_run(output_dir: Path, run_id: str) -> RunDirectory:
         reason = error.strerror or str(error)
         raise OutputError(output_dir, reason, hint="choose another folder with --output, or free space") from error
     return directory
+
+
+def check_folders(directory: RunDirectory) -> None:
+    """Raises DamageError where a link or a file is in the place of one of the run's folders: they are written to."""
+    for folder in (directory.results, directory.failures, directory.journal, directory.quarantine):
+        if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
+            raise DamageError(f"{folder} is a link or a file, and not a folder", hint="put the run's own folder there")
 
 
 def list_runs(output_dir: Path) -> list[RunDirectory]:

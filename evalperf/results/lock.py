@@ -70,7 +70,7 @@ class RunLock:
 def holder_of(path: Path) -> str | None:
     """Who works on the run, None for nobody; changes nothing, and holds the lock for no longer than it takes to ask."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would be waited for
     except OSError:
         return None
     try:

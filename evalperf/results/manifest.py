@@ -5,22 +5,28 @@ from __future__ import annotations
 import hashlib
 import zlib
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from evalperf.results.disk import BLOCK_BYTES, Disk, read_file, sync_file, write_all, write_file
 
 __all__ = ["Entry", "Manifest", "file_sha256", "manifest_sha256", "read_manifest"]
 
 
+MOST_BYTES = 8 << 20
+"""40,000 parts, which are 2.5 TB."""
+PART = r"\A(results|failures)/part-[0-9]{5,20}\.jsonl\.gz\Z"
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """One sealed part."""
 
-    part: str
+    part: Annotated[str, Meta(pattern=PART)]
     """Folder and name, as in results/part-00001.jsonl.gz."""
-    rows: int
-    size_bytes: int
+    rows: Annotated[int, Meta(ge=0, le=1 << 32)]
+    size_bytes: Annotated[int, Meta(ge=0)]
     sha256: str
 
 
@@ -28,11 +34,11 @@ def read_manifest(disk: Disk, path: Path) -> tuple[dict[str, Entry], int]:
     """The last entry of each part, and the number of damaged lines; a torn last line counts as not written."""
     if not disk.exists(path):
         return {}, 0
-    lines = read_file(disk, path).split(b"\n")
+    lines = read_file(disk, path, MOST_BYTES).split(b"\n")
     entries: dict[str, Entry] = {}
     damaged = 0
     for line in lines[:-1]:
-        entry = _decode(line)
+        entry = _decode(line) if line else None
         if entry is None:
             damaged += 1
         else:
@@ -76,12 +82,12 @@ class Manifest:
         return manifest_sha256(self._disk, self._path)
 
     def _needs_rewrite(self) -> bool:
-        return self.damaged_lines > 0 or not read_file(self._disk, self._path).endswith(b"\n")
+        return self.damaged_lines > 0 or not read_file(self._disk, self._path, MOST_BYTES).endswith(b"\n")
 
 
 def manifest_sha256(disk: Disk, path: Path) -> str:
     """What `_SUCCESS` names: the digest of the file, of no bytes where no part was ever sealed."""
-    data = read_file(disk, path) if disk.exists(path) else b""
+    data = read_file(disk, path, MOST_BYTES) if disk.exists(path) else b""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -106,9 +112,9 @@ def _encode(entry: Entry) -> bytes:
 
 def _decode(line: bytes) -> Entry | None:
     check, _, text = line.partition(b" ")
-    if check != b"%08x" % zlib.crc32(text):
+    if len(check) != 8 or check != b"%08x" % zlib.crc32(text):
         return None
     try:
         return msgspec.json.decode(text, type=Entry)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -26,12 +26,36 @@ except ImportError:  # no wheel for this platform: the standard library writes t
     isal_zlib = None  # type: ignore[assignment]
 
 from evalperf.errors import DamageError
+from evalperf.results.done import MOST_KEYS
 
-__all__ = ["FIXED_BYTES", "MAGIC", "MAX_ROWS", "Header", "header_size", "make_member", "parse_header", "unpack_rows"]
+__all__ = [
+    "FIXED_BYTES",
+    "MAGIC",
+    "MAX_ROWS",
+    "MEMBER_BYTES",
+    "MOST_ROW_BYTES",
+    "Header",
+    "header_size",
+    "make_member",
+    "parse_header",
+    "unpack_rows",
+]
 
 MAGIC = b"\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff"
 MAX_ROWS = 4096
 """The extra field holds 65,535 bytes: room for that many keys, however far apart."""
+
+MEMBER_BYTES = 4 << 20
+"""Rows of one member, uncompressed; a single longer row stands alone."""
+
+MOST_ROW_BYTES = 128 << 20
+"""Of a row that stands alone: a line of input and a reply at their limits take 40 MiB, and three times that where their
+characters are written as escapes."""
+
+BOMB_BYTES = 40 << 20
+BOMB_RATIO = 200
+"""A row that is larger than the limits of input and reply together and unpacks to more than that many times its size
+was made to fill the memory."""
 
 FIXED_BYTES = 30
 """Of a header, before its keys."""
@@ -43,7 +67,10 @@ _FIELDS = struct.Struct("<BBII")
 _PREFIX = struct.Struct("<10sH2sH")
 _U32 = struct.Struct("<I")
 _TRAILER = struct.Struct("<II")
+_SLACK_BYTES = 1 << 20
+"""What deflate adds to rows that can't be made smaller, and more."""
 _U32_MASK = 0xFFFFFFFF
+_CONTINUED = bytes(range(128, 256))
 
 
 class Header(Struct, frozen=True):
@@ -89,7 +116,9 @@ def parse_header(data: bytes) -> Header | None:
     version, _, total, rows = _FIELDS.unpack_from(data, 16)
     (check,) = _U32.unpack_from(data, 26)
     packed = bytes(data[FIXED_BYTES:end])
-    if version != _VERSION or zlib.crc32(packed, zlib.crc32(data[16:26])) != check or total < end + _TRAILER.size:
+    if version != _VERSION or not end + _TRAILER.size <= total <= end + _most_unpacked(rows) + _SLACK_BYTES:
+        return None
+    if zlib.crc32(packed, zlib.crc32(data[16:26])) != check or not _are_keys(packed, rows):
         return None
     return Header(size_bytes=total, rows=rows, packed_keys=packed, body_offset=end)
 
@@ -98,11 +127,16 @@ def unpack_rows(member: bytes, header: Header) -> bytes:
     """The rows of a whole member; raises DamageError where they differ from their checksum."""
     end = header.size_bytes - _TRAILER.size
     check, size = _TRAILER.unpack_from(member, end)
+    body = memoryview(member)[header.body_offset : end]
+    if size > _most_unpacked(header.rows):
+        raise DamageError(f"its rows would have {size:,} bytes, of at most {_most_unpacked(header.rows):,}")
+    if size > BOMB_BYTES and size > BOMB_RATIO * len(body):
+        raise DamageError(f"it grows more than {BOMB_RATIO}-fold when unpacked, as an attack would")
     try:
-        rows = _inflate(member[header.body_offset : end])
+        rows = _inflate(body, size)
     except _INFLATE_ERRORS as error:
         raise DamageError(f"can't be decompressed: {error}") from error
-    if zlib.crc32(rows) != check or len(rows) & _U32_MASK != size:
+    if zlib.crc32(rows) != check or len(rows) != size:
         raise DamageError("its rows differ from their checksum")
     return rows
 
@@ -154,6 +188,25 @@ def _deflate(rows: bytes, level: int) -> bytes:
     return b"".join((packer.compress(rows), packer.flush()))
 
 
-def _inflate(body: bytes) -> bytes:
-    rows: bytes = (_fast or zlib).decompress(body, -15)
+def _inflate(body: memoryview, size_bytes: int) -> bytes:
+    """At most a byte more than that, which is enough to see that it is wrong."""
+    unpacker: Any = zlib.decompressobj(-15) if _fast is None else _fast.decompressobj(wbits=-15)
+    rows: bytes = unpacker.decompress(body, size_bytes + 1)
+    if not unpacker.eof:
+        raise DamageError("its rows go on behind their end")
     return rows
+
+
+def _most_unpacked(rows: int) -> int:
+    return MOST_ROW_BYTES if rows == 1 else MEMBER_BYTES
+
+
+def _are_keys(packed: bytes, rows: int) -> bool:
+    """Whether they are as many keys as rows, each of a case that a run can have; a forged checksum fits, too."""
+    if not 0 < rows <= MAX_ROWS or len(packed.translate(None, _CONTINUED)) != rows or packed[-1] > 127:
+        return False
+    first, start = _varint(packed, 0)
+    near = len(packed) - start
+    if near == rows - 1 and first + 127 * near < MOST_KEYS:  # a byte each, as most keys are: no need to unpack them
+        return True
+    return unpack_keys(packed)[-1] < MOST_KEYS

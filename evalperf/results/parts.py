@@ -7,19 +7,18 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from evalperf.errors import OutputError
 from evalperf.records import Result
 from evalperf.results.append import AppendFile, Reserve, recover_sync, unwritable
 from evalperf.results.disk import Disk
 from evalperf.results.manifest import Entry, Manifest, file_sha256
-from evalperf.results.member import MAX_ROWS, make_member
-from evalperf.results.rows import encode_rows
+from evalperf.results.member import MAX_ROWS, MEMBER_BYTES, MOST_ROW_BYTES, make_member
+from evalperf.results.rows import encode_rows, without_case
 
 __all__ = ["Active", "PartLimits", "PartWriter", "part_name", "part_number"]
 
 _SEALED = "part-"
 _ENDING = ".jsonl.gz"
-MEMBER_BYTES = 4 << 20
-"""Rows of one member, uncompressed; a single longer row stands alone."""
 
 Row = tuple[int, Result]
 """Key and result."""
@@ -119,19 +118,23 @@ class PartWriter:
             half = len(rows) // 2
             yield from self._split(rows[:half])
             yield from self._split(rows[half:])
-        else:
-            yield make_member(data, [key for key, _ in rows], self._limits.level)
+            return
+        if len(data) > MOST_ROW_BYTES:  # nobody would read it again
+            data = encode_rows([without_case(rows[0][1])])
+            if len(data) > MOST_ROW_BYTES:
+                reason = f"a result has {len(data):,} bytes, of at most {MOST_ROW_BYTES:,}"
+                raise OutputError(self._folder, reason, hint="lower max_reply_bytes")
+        yield make_member(data, [key for key, _ in rows], self._limits.level)
 
     def _sync(self, file: AppendFile) -> None:
         try:
             file.sync()
         except OSError:
-            self._file = recover_sync(file, self._replace)
+            self._file = recover_sync(file, lambda: self._replace(file))
 
-    def _replace(self) -> AppendFile:
+    def _replace(self, file: AppendFile) -> AppendFile:
         """Seals what is certain of the part that can't be synced, and opens the next."""
-        if self._file is not None:
-            self._seal_file(self._file)
+        self._seal_file(file)
         return self._create()
 
     def _seal_file(self, file: AppendFile) -> None:

@@ -10,8 +10,8 @@ from msgspec import Struct
 from evalperf.errors import DamageError
 from evalperf.results.disk import Disk, read_file, sync_file
 from evalperf.results.done import Bitmap
-from evalperf.results.facts import Facts, carry_over, read_facts
-from evalperf.results.layout import RunDirectory
+from evalperf.results.facts import MOST_CALLS, Facts, carry_over, read_facts
+from evalperf.results.layout import MOST_SUCCESS_BYTES, RunDirectory
 from evalperf.results.manifest import Entry, Manifest, file_sha256
 from evalperf.results.options import StoreOptions
 from evalperf.results.parts import Active, part_name, part_number
@@ -19,6 +19,9 @@ from evalperf.results.repair import repair
 from evalperf.results.walk import Found, Gap, walk
 
 __all__ = ["Recovered", "Recovery", "recover"]
+
+MOST_TOLD = 100
+"""Of the damaged stretches of one part, one by one."""
 
 
 class Recovered(Struct, frozen=True, kw_only=True):
@@ -98,10 +101,11 @@ def recover(disk: Disk, directory: RunDirectory, expected: int, options: StoreOp
 def _success(disk: Disk, path: Path) -> dict[str, int]:
     """The counts that a run has ended with; none where it has not, or where they can't be read."""
     try:
-        found = msgspec.json.decode(read_file(disk, path), type=dict[str, int | str])
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        raw = read_file(disk, path, MOST_SUCCESS_BYTES)
+        found = msgspec.json.decode(raw, type=dict[str, int | str])
+    except (FileNotFoundError, DamageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
-    return {name: count for name, count in found.items() if isinstance(count, int)}
+    return {name: count for name, count in found.items() if isinstance(count, int) and 0 <= count <= MOST_CALLS}
 
 
 def _is_complete(disk: Disk, directory: RunDirectory, success: dict[str, int], there: tuple[int, int]) -> bool:
@@ -175,12 +179,9 @@ class _Folder:
             sync_file(self._disk, path)
         entry = self._manifest.entries.get(f"{self._folder.name}/{name}")
         certain = sealed and entry is not None and (entry.size_bytes, entry.sha256) == file_sha256(self._disk, path)
-        found, gaps = self._walk(path, bodies=not certain)
-        rows = sum(piece.header.rows for piece in found)
-        for piece in found:
-            keys.update(piece.header.keys())
+        rows, size, gaps = self._walk(path, keys, bodies=not certain)
         if gaps:
-            repair(self._disk, path, found, gaps, self._quarantine)
+            repair(self._disk, path, size, gaps, self._quarantine)
             self._tell(name, gaps)
         elif entry is not None and rows < entry.rows:
             self._damage.append(f"{self._folder.name}/{name}: {entry.rows - rows:,} results at its end are gone")
@@ -190,21 +191,31 @@ class _Folder:
             self._add_to_manifest(path, rows)
         return rows
 
-    def _walk(self, path: Path, *, bodies: bool) -> tuple[list[Found], list[Gap]]:
+    def _walk(self, path: Path, keys: Bitmap, *, bodies: bool) -> tuple[int, int, list[Gap]]:
+        """Adds the keys; the rows, the size and what is no member."""
+        rows, gaps = 0, []
         fd = self._disk.open_read(path)
         try:
             size = self._disk.size(fd)
-            pieces = list(walk(lambda count, offset: self._disk.read(fd, count, offset), size, bodies=bodies))
+            for piece in walk(lambda count, offset: self._disk.read(fd, count, offset), size, bodies=bodies):
+                if isinstance(piece, Found):
+                    keys.update(piece.header.keys())
+                    rows += piece.header.rows
+                else:
+                    gaps.append(piece)
         finally:
             self._disk.close(fd)
-        return [p for p in pieces if isinstance(p, Found)], [p for p in pieces if isinstance(p, Gap)]
+        return rows, size, gaps
 
     def _tell(self, name: str, gaps: list[Gap]) -> None:
-        for gap in gaps:
-            if gap.kind == "damaged":
-                rows = "" if gap.header is None else f" with {gap.header.rows} results"
-                stretch = f"{gap.end - gap.offset:,} bytes{rows} from byte {gap.offset:,}"
-                self._damage.append(f"{self._folder.name}/{name}: {stretch} were damaged and are now in quarantine/")
+        damaged = [gap for gap in gaps if gap.kind == "damaged"]
+        for gap in damaged[:MOST_TOLD]:
+            rows = "" if gap.header is None else f" with {gap.header.rows} results"
+            stretch = f"{gap.end - gap.offset:,} bytes{rows} from byte {gap.offset:,}"
+            self._damage.append(f"{self._folder.name}/{name}: {stretch} were damaged and are now in quarantine/")
+        if len(damaged) > MOST_TOLD:
+            more = len(damaged) - MOST_TOLD
+            self._damage.append(f"{self._folder.name}/{name}: and {more:,} more stretches like these")
 
     def _add_to_manifest(self, path: Path, rows: int) -> None:
         size, digest = file_sha256(self._disk, path)

@@ -6,18 +6,21 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
+from evalperf.errors import DamageError
 from evalperf.records import Result
 
-__all__ = ["decode_rows", "encode_rows"]
+__all__ = ["decode_rows", "encode_rows", "without_case"]
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Result)
 _FOREIGN = (UnicodeError, OverflowError, RecursionError, TypeError, ValueError)
 """What msgspec raises for lone surrogates, nesting without end and values that have no JSON."""
+
+_NO_RESULT = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def encode_rows(results: Sequence[Result]) -> bytes:
@@ -28,19 +31,38 @@ def encode_rows(results: Sequence[Result]) -> bytes:
         return b"".join(_encode_row(result) + b"\n" for result in results)
 
 
+def without_case(result: Result) -> Result:
+    """The result without what stands in the input, too; for one that would be too large with it."""
+    return msgspec.structs.replace(result, input=None, metadata={"unwritable": "the case is too large for a row"})
+
+
 def decode_rows(rows: bytes) -> list[Result]:
-    """The inverse; raises msgspec.DecodeError or ValueError for a line that is no result."""
+    """The inverse; raises DamageError for a line that is no result."""
     try:
         return _decoder.decode_lines(rows)
-    except msgspec.DecodeError:  # among them may be lines that only the standard library reads: lone surrogates
+    except _NO_RESULT:  # among them may be lines that only the standard library reads: lone surrogates
         return [_decode_line(line) for line in rows.split(b"\n") if line]
 
 
 def _decode_line(line: bytes) -> Result:
     try:
         return _decoder.decode(line)
-    except msgspec.DecodeError:
-        return msgspec.convert(json.loads(line), type=Result)
+    except _NO_RESULT:
+        pass
+    try:
+        fields = json.loads(line, parse_constant=_refuse, parse_float=_finite)
+        return msgspec.convert(fields, type=Result)
+    except _NO_RESULT as error:
+        raise DamageError(f"a row is no result: {error}") from error
+
+
+def _finite(number: str) -> float:
+    return float(number) if math.isfinite(float(number)) else _refuse(number)
+
+
+def _refuse(number: str) -> NoReturn:
+    """NaN and what is too large for a float: no result has such a number, and every sum would."""
+    raise ValueError(f"{number[:20]} is no number")
 
 
 def _encode_row(result: Result) -> bytes:

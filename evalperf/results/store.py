@@ -17,11 +17,12 @@ from typing import TypeVar
 import msgspec
 
 from evalperf import clock
-from evalperf.errors import EvalperfError
+from evalperf.errors import EvalperfError, OutputError
 from evalperf.events import Emit, MemberWritten
 from evalperf.records import Result
 from evalperf.results.append import Reserve, unwritable
 from evalperf.results.disk import Disk, LocalDisk, write_file
+from evalperf.results.done import MOST_KEYS
 from evalperf.results.intake import Intake, Row
 from evalperf.results.journal import Journal
 from evalperf.results.layout import RunDirectory
@@ -55,26 +56,29 @@ class Store:
         executor: Executor,
         emit: Emit,
     ) -> None:
-        recovery = recover(disk, directory, _expected(info), options)
+        recovery = recover(disk, directory, 0 if info.lines is None else info.lines * info.epochs, options)
         self.recovered: Recovered = recovery.report
-        self._disk = disk
-        self._directory = directory
+        self._disk, self._directory = disk, directory
         self._epochs = info.epochs
         self._executor = executor
         self._emit = emit
-        self._ok = recovery.ok
-        self._failed = recovery.failed
+        self._ok, self._failed = recovery.ok, recovery.failed
         self._done = recovery.ok.copy() if options.retry_failed else recovery.ok.union(recovery.failed)
         self._taken = self._done.copy()  # handed in, perhaps not yet on disk: no case gets two results
         self._ever_in_doubt = recovery.facts.ever_in_doubt
         self._complete = recovery.complete
         self._writing = 0
         self._reserve = Reserve(disk, directory.reserve, options.reserve_bytes if options.journal else 0)
-        self._reserve.hold()
         self._manifest = recovery.manifest
-        self._results = self._parts(directory.results, recovery.results, options)
-        self._failures = self._parts(directory.failures, recovery.failures, options)
-        self.journal = self._open_journal(recovery, options) if options.journal else None
+        with contextlib.ExitStack() as opened:  # is closed again where the rest can't be opened
+            self._reserve.hold()
+            opened.callback(self._reserve.release)
+            self._results = self._parts(directory.results, recovery.results, options)
+            opened.callback(self._results.close)
+            self._failures = self._parts(directory.failures, recovery.failures, options)
+            opened.callback(self._failures.close)
+            self.journal = self._open_journal(recovery, options) if options.journal else None
+            opened.pop_all()
         self._intake = Intake(
             max_rows=max(options.queue_size, options.flush_results),
             max_bytes=WAITING_BYTES,
@@ -105,6 +109,9 @@ class Store:
         if intake.full:
             await intake.room()
         key = (result.seq - 1) * self._epochs + result.epoch - 1
+        if key >= MOST_KEYS:
+            hint = "split the input into several runs"
+            raise OutputError(self._directory.path, f"a run can have {MOST_KEYS:,} cases at most", hint=hint)
         if not self._taken.add(key):
             raise ValueError(f"case {result.seq}, epoch {result.epoch} has a result already")
         intake.add((key, result), _size_bytes(result))
@@ -130,11 +137,11 @@ class Store:
             if self.journal is not None:
                 self.journal.close()
         errors = [task.exception() for task in tasks]
-        if cancelled:
-            raise asyncio.CancelledError
         for error in errors:
             if error is not None:
                 raise error
+        if cancelled:
+            raise asyncio.CancelledError
 
     def release(self) -> None:
         """The descriptors and the held space are free; after `close`."""
@@ -267,10 +274,6 @@ def _open(
         return Store(disk, directory, info, options, executor=executor, emit=emit)
     except OSError as error:
         raise unwritable(directory.path, error) from error
-
-
-def _expected(info: RunInfo) -> int:
-    return 0 if info.lines is None else info.lines * info.epochs
 
 
 async def _wait_for(task: asyncio.Task[None]) -> bool:

@@ -216,7 +216,7 @@ def read_journal(data: bytes) -> None:
     """Every frame that is whole is found and is what stands there; what recovery carries over says the same again."""
     raw = bool(data[:1]) and data[0] % 4 == 0
     journal = data[1:] if raw else damaged(ENCODED, data[1:])
-    found = list(locate_frames(journal))
+    found = list(locate_frames(lambda size, at: journal[at : at + size], len(journal)))
     for start, end, frame in found:
         assert encode_frame(frame) == journal[start:end]
     for frame, encoded in zip(FRAMES, ENCODED, strict=True):

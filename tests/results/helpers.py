@@ -11,6 +11,8 @@ from typing import Any
 from evalperf.records import Failure, Result, Score, Usage
 from evalperf.results import RunDirectory, RunInfo, StoreOptions, create_run, open_store, read_results, write_run_info
 from evalperf.results.disk import LocalDisk
+from evalperf.results.frames import Frame, locate_frames
+from evalperf.results.walk import Found, walk
 
 STAMP = "2026-11-20T14:30:05.123456Z"
 STARTED_AT = datetime(2026, 11, 20, 14, 30, 5, 123456, tzinfo=UTC)
@@ -87,6 +89,26 @@ async def write(
             await store.put(result)
         if finish:
             await store.finish()
+
+
+async def three_members(run: tuple[RunDirectory, RunInfo], *, finish: bool = False) -> Path:
+    """A part with the members 1–10, 11–20 and 21–30."""
+    for first in (1, 11, 21):
+        await write(*run, [make_result(seq) for seq in range(first, first + 10)], finish=finish and first == 21)
+    (part,) = run[0].results.glob("*part*")
+    return part
+
+
+def member_starts(part: Path) -> list[int]:
+    """Where its members begin."""
+    data = part.read_bytes()
+    pieces = walk(lambda size, offset: data[offset : offset + size], len(data), bodies=True)
+    return [piece.offset for piece in pieces if isinstance(piece, Found)]
+
+
+def frames_in(data: bytes) -> list[Frame]:
+    """Every frame that is whole."""
+    return [frame for _, _, frame in locate_frames(lambda size, at: data[at : at + size], len(data))]
 
 
 def read_keys(directory: RunDirectory, damage: list[Any] | None = None) -> list[tuple[int, int, str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalperf.errors import OutputError
-from evalperf.results.append import AppendFile, Reserve, recover_sync
+from evalperf.results.append import AppendFile, Reserve, recover_sync, unwritable
 from evalperf.results.disk import LocalDisk
 from tests.results.helpers import FaultyDisk
 
@@ -57,6 +57,33 @@ def test_a_frame_that_was_written_in_part_is_taken_back(tmp_path: Path) -> None:
     file.append(b"second frame")
     assert (file.size, file.path.read_bytes()) == (12, b"second frame")
     file.close()
+
+
+def test_descriptor_0_is_closed_like_any_other(tmp_path: Path) -> None:
+    """The first file of a process that was started without an input has it."""
+    closed: list[int] = []
+
+    class First(LocalDisk):
+        def open_append(self, path: Path) -> int:
+            return 0
+
+        def size(self, fd: int) -> int:
+            return 0
+
+        def close(self, fd: int) -> None:
+            closed.append(fd)
+
+    file = AppendFile(First(), tmp_path / "file", Reserve(LocalDisk(), tmp_path / "reserve", 0), durable=True)
+    file.close()
+    file.close()
+    assert closed == [0]
+
+
+def test_an_error_is_told_in_its_words_with_what_to_do(tmp_path: Path) -> None:
+    assert "--resume" in str(unwritable(tmp_path, error(errno.ENOSPC)).hint)
+    assert "--resume" in str(unwritable(tmp_path, error(errno.EIO)).hint)
+    assert str(unwritable(tmp_path, error(errno.EIO))) == f"can't write {tmp_path}: Input/output error"
+    assert str(unwritable(tmp_path, OSError("of its own"))) == f"can't write {tmp_path}: of its own"
 
 
 def test_only_a_full_disk_is_worth_another_try(tmp_path: Path) -> None:

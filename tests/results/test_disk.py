@@ -97,7 +97,15 @@ def test_where_fsync_does_not_reach_the_platter_the_stronger_call_is_made(
 
 def test_space_is_really_taken(tmp_path: Path) -> None:
     LocalDisk().allocate(tmp_path / "space", 100_000)
-    assert (tmp_path / "space").stat().st_blocks * 512 >= 100_000
+    assert (tmp_path / "space").stat().st_blocks * 512 >= (tmp_path / "space").stat().st_size == 100_000
+
+
+def test_where_space_can_not_be_taken_the_file_is_there_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "posix_fallocate")
+    LocalDisk().allocate(tmp_path / "space", 100_000)
+    assert (tmp_path / "space").read_bytes() == b""
 
 
 def test_a_file_is_written_whole_whatever_lay_there_before(tmp_path: Path) -> None:
@@ -121,7 +129,7 @@ def test_a_read_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     disk = FaultyDisk({"read": {1}})
     with pytest.raises(OSError, match="Input/output error"):
-        read_file(disk, tmp_path / "file")
+        read_file(disk, tmp_path / "file", 1000)
     assert not disk.opened
 
 

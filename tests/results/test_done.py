@@ -1,4 +1,5 @@
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evalperf.results.done import Bitmap, key_of
@@ -12,6 +13,7 @@ def test_every_line_and_epoch_has_a_key_of_its_own() -> None:
 
 
 @given(KEYS)
+@example(set())
 def test_bitmap_is_a_set(keys: set[int]) -> None:
     bitmap = Bitmap()
     assert bitmap.update(keys) == 0
@@ -49,3 +51,31 @@ def test_a_copy_grows_alone() -> None:
     assert 4 not in first
     assert 3 in second
     assert (len(first), len(second)) == (1, 2)
+
+
+def test_a_key_takes_a_bit_and_growing_at_most_twice_that() -> None:
+    assert len(Bitmap(10_000_000)._bits) == 1_250_000
+    far, grown = Bitmap(), Bitmap()
+    far.add(10_000_000)
+    assert len(far._bits) == len(far.copy()._bits) == 1_250_001
+    for key in range(100_000):
+        grown.add(key)
+    assert len(grown._bits) <= 25_000
+
+
+@pytest.mark.parametrize("start", [0, 1, 13])
+def test_the_first_missing_key_is_not_looked_for_one_by_one(start: int) -> None:
+    """A resume of a million finished cases passes over them by this."""
+
+    class Counting(Bitmap):
+        lookups = 0
+
+        def __contains__(self, key: int) -> bool:
+            self.lookups += 1
+            return super().__contains__(key)
+
+    bitmap = Counting()
+    bitmap.update(range(10_003))
+    assert bitmap.first_missing(start, 20_000) == 10_003
+    assert bitmap.first_missing(start, 10_000) == 10_000
+    assert bitmap.lookups <= 30

@@ -19,26 +19,22 @@ from evalperf.results import (
 )
 from evalperf.results.member import make_member
 from evalperf.results.rows import encode_rows
-from evalperf.results.walk import Found, walk
-from tests.results.helpers import HASH, FaultyDisk, ignore, make_result, make_run, options, write
+from tests.results.helpers import (
+    HASH,
+    FaultyDisk,
+    ignore,
+    make_result,
+    make_run,
+    member_starts,
+    options,
+    three_members,
+    write,
+)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> tuple[RunDirectory, RunInfo]:
     return make_run(tmp_path)
-
-
-async def three_members(run: tuple[RunDirectory, RunInfo], *, finish: bool = False) -> Path:
-    for first in (1, 11, 21):
-        await write(*run, [make_result(seq) for seq in range(first, first + 10)], finish=finish and first == 21)
-    (part,) = run[0].results.glob("*part*")
-    return part
-
-
-def member_starts(part: Path) -> list[int]:
-    data = part.read_bytes()
-    pieces = walk(lambda size, offset: data[offset : offset + size], len(data), bodies=True)
-    return [piece.offset for piece in pieces if isinstance(piece, Found)]
 
 
 def only(found: Examination) -> Finding:

@@ -151,7 +151,7 @@ async def test_the_reserve_takes_the_answers_in_flight_and_no_new_call_is_made(
     run: tuple[RunDirectory, RunInfo],
 ) -> None:
     disk = FaultyDisk(room=20_000)
-    with pytest.raises(OutputError, match="the disk is full"):  # noqa: PT012 - the last call of the block raises
+    with pytest.raises(OutputError, match="the disk is full") as told:  # noqa: PT012 - the last call of the block raises
         async with open_store(*run, options(journal=True, reserve_bytes=16_000), ignore, disk=disk) as store:
             assert store.journal is not None
             for seq in range(1, 11):
@@ -160,6 +160,7 @@ async def test_the_reserve_takes_the_answers_in_flight_and_no_new_call_is_made(
                 store.journal.response(CallId(seq, 1, 0, 1), HASH, b"x" * 1000)
                 await store.put(make_result(seq))
             await store.journal.intent(CallId(11, 1, 0, 1), HASH)
+    assert told.value.hint
     assert len(read_keys(run[0])) == 10
     assert not run[0].reserve.exists()
 

@@ -78,9 +78,10 @@ async def test_the_time_of_a_batch_begins_with_its_first_row() -> None:
 
 
 async def test_a_batch_that_was_complete_before_its_time_leaves_no_timer_behind() -> None:
-    intake = make_intake(batch_rows=1, batch_s=0.02)
+    intake = make_intake(batch_rows=2, batch_s=0.02)
     intake.add(row(1), 1)
-    assert await intake.take() == [row(1)]
+    intake.add(row(2), 1)
+    assert await intake.take() == [row(1), row(2)]
     taking = await started(intake.take())
     await asyncio.sleep(0.04)
     assert not taking.done()

@@ -7,7 +7,7 @@ from evalperf.results import CallId, Journal, RunDirectory, RunInfo, open_store,
 from evalperf.results.disk import LocalDisk
 from evalperf.results.facts import read_facts
 from evalperf.results.frames import INTENT, RESPONSE, Frame, encode_frame
-from tests.results.helpers import HASH, ignore, make_result, make_run, options
+from tests.results.helpers import HASH, frames_in, ignore, make_result, make_run, options
 
 OTHER = bytes(16)
 
@@ -35,6 +35,13 @@ async def test_an_answer_is_in_the_file_when_response_returns(
         journal.response(CallId(1, 1, 0, 1), HASH, b"answer")
         facts, _ = read_facts(LocalDisk(), run[0].journal, lambda _: False)
         assert (facts.in_doubt, facts.replayable) == (0, 1)
+
+
+async def test_an_intent_names_its_request(run: tuple[RunDirectory, RunInfo]) -> None:
+    async with open_store(*run, options(journal=True), ignore) as store:
+        await _journal(store.journal).intent(CallId(5, 1, 2, 3), HASH)
+        (frame,) = frames_in((run[0].journal / "000001.wal").read_bytes())
+        assert frame == Frame(INTENT, 4, 2, 3, HASH)
 
 
 async def test_an_answer_is_not_bought_again_for_the_same_request_only(run: tuple[RunDirectory, RunInfo]) -> None:
@@ -99,6 +106,16 @@ async def test_an_aborted_call_is_not_in_doubt(run: tuple[RunDirectory, RunInfo]
         assert store.recovered.in_doubt == 0
 
 
+async def test_where_no_call_waits_for_the_disk_an_abort_is_in_the_file_at_once(
+    run: tuple[RunDirectory, RunInfo],
+) -> None:
+    async with open_store(*run, options(journal=True, durability="process"), ignore) as store:
+        journal = _journal(store.journal)
+        await journal.intent(CallId(1, 1, 0, 1), HASH)
+        journal.abort(CallId(1, 1, 0, 1))
+        assert read_facts(LocalDisk(), run[0].journal, lambda _: False)[0].in_doubt == 0
+
+
 async def test_success_tells_how_many_calls_were_ever_in_doubt(run: tuple[RunDirectory, RunInfo]) -> None:
     """Also over several crashes, and when the cases were finished by different sessions."""
     leave(run[0], Frame(INTENT, 0, 0, 1), Frame(INTENT, 1, 0, 1))
@@ -138,6 +155,20 @@ async def test_a_journal_folder_that_is_gone_is_made_again(run: tuple[RunDirecto
     run[0].journal.rmdir()
     async with open_store(*run, options(journal=True), ignore) as store:
         assert store.recovered.ever_in_doubt == 1
+
+
+async def test_a_session_without_a_journal_makes_no_folder_for_it(run: tuple[RunDirectory, RunInfo]) -> None:
+    async with open_store(*run, options(), ignore):
+        pass
+    assert not run[0].journal.exists()
+
+
+async def test_a_session_without_a_journal_leaves_what_is_there_alone(run: tuple[RunDirectory, RunInfo]) -> None:
+    leave(run[0], Frame(INTENT, 0, 0, 1))
+    async with open_store(*run, options(), ignore) as store:
+        await store.put(make_result(2))
+        await store.finish()
+    assert [path.name for path in run[0].journal.iterdir()] == ["000001.wal"]
 
 
 async def test_facts_of_finished_cases_are_forgotten(run: tuple[RunDirectory, RunInfo]) -> None:
@@ -202,6 +233,8 @@ async def test_intents_that_come_together_share_a_sync(run: tuple[RunDirectory, 
         Counting.syncs = 0
         await asyncio.gather(*[journal.intent(CallId(seq, 1, 0, 1), HASH) for seq in range(1, 101)])
         assert Counting.syncs <= 2
+    facts, _ = read_facts(LocalDisk(), run[0].journal, lambda _: False)
+    assert (facts.in_doubt, facts.damage) == (100, ())
 
 
 async def test_an_intent_returns_only_after_its_sync(run: tuple[RunDirectory, RunInfo]) -> None:

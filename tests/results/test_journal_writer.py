@@ -93,6 +93,13 @@ async def test_whoever_asks_for_a_sync_gets_it_at_once(run: tuple[RunDirectory, 
         assert disk.calls["datasync"] == 1  # nothing is new
 
 
+async def test_a_journal_that_ends_with_nothing_new_is_not_synced_again(run: tuple[RunDirectory, RunInfo]) -> None:
+    disk = FaultyDisk()
+    async with open_store(*run, options(journal=True), ignore, disk=disk) as store:
+        await _journal(store.journal).intent(CallId(1, 1, 0, 1), HASH)
+    assert disk.calls["datasync"] == 1
+
+
 @pytest.mark.usefixtures("_no_timer")
 async def test_many_answers_reach_the_disk_before_their_time(run: tuple[RunDirectory, RunInfo]) -> None:
     """256 of them, and again 256."""
@@ -141,6 +148,23 @@ async def test_a_file_goes_as_soon_as_its_last_case_is_done_and_once(run: tuple[
         assert disk.calls["remove"] == removed
 
 
+async def test_a_file_whose_cases_are_done_goes_also_while_the_next_one_is_not_full(
+    run: tuple[RunDirectory, RunInfo],
+) -> None:
+    two = 2 * len(encode_frame(Frame(INTENT, 0)))
+    async with open_store(*run, options(journal=True, rotate_bytes=two, flush_results=2), ignore) as store:
+        async with asyncio.timeout(10):
+            for seq in (1, 2):
+                await _journal(store.journal).intent(CallId(seq, 1, 0, 1), HASH)
+            while not (run[0].journal / "000002.wal").exists():
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)  # the writer has nothing to do any more
+            for seq in (1, 2):
+                await store.put(make_result(seq))
+            while (run[0].journal / "000001.wal").exists():
+                await asyncio.sleep(0.001)
+
+
 @pytest.mark.parametrize("durability", ["power", "process"])
 async def test_full_files_do_not_stay_open(run: tuple[RunDirectory, RunInfo], durability: str) -> None:
     disk = FaultyDisk()
@@ -153,17 +177,43 @@ async def test_full_files_do_not_stay_open(run: tuple[RunDirectory, RunInfo], du
     assert not disk.opened
 
 
+class Gate(SyncedDisk):
+    """The first sync waits until it may go on."""
+
+    def __init__(self, faults: dict[str, set[int]] | None = None) -> None:
+        super().__init__(faults)
+        self.begun = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def datasync(self, fd: int) -> None:
+        self.begun.set()
+        assert self.may_go_on.wait(30)
+        super().datasync(fd)
+
+
+async def test_a_file_that_took_over_another_ones_answer_stays_until_that_case_is_done(
+    run: tuple[RunDirectory, RunInfo],
+) -> None:
+    """The answer is written while the full file is synced; then that file can't be synced any more."""
+    disk = Gate({"datasync": {2, 3}})
+    chosen = options(journal=True, rotate_bytes=1, flush_results=1)
+    async with open_store(*run, chosen, ignore, disk=disk) as store:
+        journal = _journal(store.journal)
+        intent = asyncio.create_task(journal.intent(CallId(1, 1, 0, 1), HASH))
+        await asyncio.to_thread(disk.begun.wait, 30)
+        journal.response(CallId(2, 1, 0, 1), HASH, b"answer")
+        disk.may_go_on.set()
+        await intent
+        await disk.next_sync(3)
+        await journal.intent(CallId(3, 1, 0, 1), HASH)
+        for seq in (1, 3):
+            await store.put(make_result(seq))
+    async with open_store(*run, chosen, ignore) as store:
+        assert _journal(store.journal).recorded(2, 1, 0, HASH) == b"answer"
+
+
 @pytest.mark.usefixtures("_no_timer")
 async def test_what_is_written_while_a_full_file_is_synced_is_synced_as_well(run: tuple[RunDirectory, RunInfo]) -> None:
-    class Gate(SyncedDisk):
-        begun = threading.Event()
-        may_go_on = threading.Event()
-
-        def datasync(self, fd: int) -> None:
-            self.begun.set()
-            assert self.may_go_on.wait(30)
-            super().datasync(fd)
-
     disk = Gate()
     async with open_store(*run, options(journal=True, rotate_bytes=1), ignore, disk=disk) as store:
         journal = _journal(store.journal)
@@ -198,6 +248,48 @@ async def test_a_journal_whose_writer_has_died_takes_nothing_any_more(run: tuple
                 await asyncio.wait_for(journal.sync(), 10)
             with pytest.raises(OutputError):
                 await asyncio.wait_for(journal.intent(CallId(3, 1, 0, 1), HASH), 10)
+
+
+async def test_a_call_that_was_given_up_stops_no_other(run: tuple[RunDirectory, RunInfo]) -> None:
+    async with open_store(*run, options(journal=True), ignore) as store:
+        journal = _journal(store.journal)
+        given_up, other = [asyncio.create_task(journal.intent(CallId(seq, 1, 0, 1), HASH)) for seq in (1, 2)]
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.wait_for(other, 10)
+        await asyncio.wait_for(journal.intent(CallId(3, 1, 0, 1), HASH), 10)
+
+
+async def test_a_call_that_was_given_up_hides_no_error(run: tuple[RunDirectory, RunInfo]) -> None:
+    disk = FaultyDisk({"datasync": set(range(1, 100))})
+    with pytest.raises(OutputError, match="Input/output error"):  # noqa: PT012 - leaving the block raises, too
+        async with open_store(*run, options(journal=True), ignore, disk=disk) as store:
+            intents = [asyncio.create_task(_journal(store.journal).intent(CallId(n, 1, 0, 1), HASH)) for n in (1, 2)]
+            await asyncio.sleep(0)
+            intents[0].cancel()
+            assert isinstance((await asyncio.gather(*intents, return_exceptions=True))[1], OutputError)
+
+
+@pytest.mark.parametrize("durability", ["power", "process"])
+async def test_a_file_that_is_just_full_turns_over(run: tuple[RunDirectory, RunInfo], durability: str) -> None:
+    intent = len(encode_frame(Frame(INTENT, 0)))
+    chosen = options(journal=True, rotate_bytes=intent, flush_results=1, durability=durability)
+    async with open_store(*run, chosen, ignore) as store:
+        await _journal(store.journal).intent(CallId(1, 1, 0, 1), HASH)
+        await store.put(make_result(1))
+        async with asyncio.timeout(10):
+            while not (run[0].journal / "000002.wal").exists():
+                await asyncio.sleep(0.001)
+
+
+async def test_a_journal_whose_writer_was_cancelled_lets_nobody_wait(run: tuple[RunDirectory, RunInfo]) -> None:
+    with pytest.raises(asyncio.CancelledError):  # noqa: PT012 - leaving the block raises, too
+        async with open_store(*run, options(journal=True), ignore) as store:
+            intent = asyncio.create_task(_journal(store.journal).intent(CallId(1, 1, 0, 1), HASH))
+            await asyncio.sleep(0)
+            store._tasks[1].cancel()
+            with pytest.raises(OutputError, match="its writer has died"):
+                await asyncio.wait_for(intent, 10)
 
 
 async def test_a_journal_that_can_not_be_written_fails_the_run_even_with_nobody_waiting(

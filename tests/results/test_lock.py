@@ -68,6 +68,21 @@ def test_a_symlink_in_its_place_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_a_lock_that_can_not_be_made_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "lock"
+    with pytest.raises(OutputError) as caught:
+        RunLock(path).acquire()
+    assert str(caught.value) == f"can't write {path}: No such file or directory"
+
+
+def test_who_holds_what_a_symlink_points_to_is_not_told(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path / "elsewhere")
+    lock.acquire()
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+    assert holder_of(tmp_path / "lock") is None
+    lock.release()
+
+
 def test_nothing_stays_open_of_a_lock_that_was_refused_or_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     before = open_descriptors()
@@ -93,7 +108,7 @@ def test_a_lock_that_can_not_be_signed_is_not_taken(tmp_path: Path, monkeypatch:
     before = open_descriptors()
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
-        with pytest.raises(OutputError, match="No space left on device"):
+        with pytest.raises(OutputError, match="lock: No space left on device"):
             RunLock(tmp_path / "lock").acquire()
     assert open_descriptors() == before
     assert holder_of(tmp_path / "lock") is None

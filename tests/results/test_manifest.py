@@ -1,9 +1,10 @@
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from evalperf.results.disk import LocalDisk
-from evalperf.results.manifest import Entry, Manifest, file_sha256, read_manifest
+from evalperf.results.manifest import Entry, Manifest, file_sha256, manifest_sha256, read_manifest
 from tests.results.helpers import FaultyDisk
 
 
@@ -48,20 +49,24 @@ def test_its_name_is_brought_to_the_disk_once(tmp_path: Path) -> None:
 def test_damaged_lines_are_counted_and_a_torn_one_is_not(tmp_path: Path) -> None:
     path = tmp_path / "manifest.jsonl"
     manifest = Manifest(LocalDisk(), path)
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4):
         manifest.add(entry(number))
-    first, second, third = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(first.replace(b'"rows":1', b'"rows":7') + b"\xff\n" + second + third[:-5])
+    first, second, third, fourth = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first.replace(b'"rows":1', b'"rows":7') + b"\xff\n" + second + third + fourth[:-5])
     found, damaged = read_manifest(LocalDisk(), path)
-    assert (list(found), damaged) == ([entry(2).part], 2)
+    assert (list(found), damaged) == ([entry(2).part, entry(3).part], 2)
     assert Manifest(LocalDisk(), path).damaged_lines == 2
-    assert path.read_bytes() == second
+    assert path.read_bytes() == second + third
 
 
 def test_a_line_with_a_sound_checksum_that_is_no_entry_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "manifest.jsonl"
     path.write_bytes(b"00000000 \n")  # the checksum of nothing
     assert read_manifest(LocalDisk(), path) == ({}, 1)
+
+
+def test_a_manifest_that_is_not_there_has_the_digest_of_nothing(tmp_path: Path) -> None:
+    assert manifest_sha256(LocalDisk(), tmp_path / "manifest.jsonl") == hashlib.sha256(b"").hexdigest()
 
 
 def test_a_file_is_digested_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

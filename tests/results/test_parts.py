@@ -11,6 +11,7 @@ from evalperf.results.disk import LocalDisk
 from evalperf.results.manifest import Manifest, read_manifest
 from evalperf.results.member import parse_header
 from evalperf.results.parts import Active, PartLimits, PartWriter, part_name, part_number
+from evalperf.results.rows import encode_rows
 from tests.results.helpers import FaultyDisk, make_result
 
 LIMITS: dict[str, Any] = {"seal_bytes": 1 << 20, "seal_s": 600.0, "member_rows": 10, "level": 1, "durable": True}
@@ -122,6 +123,18 @@ def test_the_age_of_a_part_begins_with_its_first_rows_in_this_process(tmp_path: 
     parts.close()
 
 
+def test_a_part_that_is_just_full_is_sealed(tmp_path: Path) -> None:
+    parts = writer(FaultyDisk(), tmp_path)
+    size = put(parts, 1)
+    parts.close()
+    for limit, name in ((size, "part-00001.jsonl.gz"), (size + 1, "_part-00001.jsonl.gz")):
+        parts = writer(FaultyDisk(), tmp_path / str(limit), seal_bytes=limit)
+        (tmp_path / str(limit)).mkdir()
+        put(parts, 1)
+        assert names(tmp_path / str(limit)) == [name]
+        parts.close()
+
+
 def test_a_growing_part_without_rows_is_removed_instead_of_sealed(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "_part-00003.jsonl.gz").touch()
@@ -157,6 +170,16 @@ def test_it_is_closed_once_and_stays_a_growing_part(tmp_path: Path) -> None:
     assert names(tmp_path) == ["_part-00001.jsonl.gz"]
 
 
+def test_rows_that_just_fit_into_a_member_stay_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalperf.results.parts.MEMBER_BYTES", len(encode_rows([make_result(seq) for seq in (1, 2)])))
+    parts = writer(FaultyDisk(), tmp_path)
+    put(parts, 1, 2)
+    header = parse_header((tmp_path / "results" / "_part-00001.jsonl.gz").read_bytes())
+    assert header is not None
+    assert header.keys() == [0, 1]
+    parts.close()
+
+
 @pytest.mark.parametrize("kind", ["open", "write", "sync_folder", "rename", "read"])
 def test_a_failure_names_the_folder_and_leaves_nothing_open(tmp_path: Path, kind: str) -> None:
     """The first call of its kind, the second, and so on."""
@@ -175,3 +198,16 @@ def test_a_failure_names_the_folder_and_leaves_nothing_open(tmp_path: Path, kind
         parts.close()
         assert not disk.opened
     assert number > 1
+
+
+def test_a_row_that_is_too_long_for_a_member_stands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalperf.results.parts.MEMBER_BYTES", 10)
+    parts = writer(FaultyDisk(), tmp_path)
+    put(parts, 1, 2, 3)
+    data = (tmp_path / "results" / "_part-00001.jsonl.gz").read_bytes()
+    for key in range(3):
+        header = parse_header(data)
+        assert header is not None
+        assert header.keys() == [key]
+        data = data[header.size_bytes :]
+    parts.close()

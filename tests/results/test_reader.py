@@ -8,7 +8,16 @@ from evalperf.errors import ConfigError, DamageError
 from evalperf.results import Damage, RunDirectory, RunInfo, open_store, read_results, read_success
 from evalperf.results.member import make_member
 from evalperf.results.rows import encode_rows
-from tests.results.helpers import ignore, make_result, make_run, open_descriptors, options, read_keys, write
+from tests.results.helpers import (
+    ignore,
+    make_result,
+    make_run,
+    member_starts,
+    open_descriptors,
+    options,
+    read_keys,
+    write,
+)
 
 
 @pytest.fixture
@@ -65,6 +74,19 @@ async def test_the_torn_end_of_a_growing_part_is_no_damage(run: tuple[RunDirecto
         assert len(read_keys(run[0])) == 90
 
 
+async def test_a_damaged_member_of_a_growing_part_is_damage(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await ten_members(run, finish=False)
+    data = bytearray(part.read_bytes())
+    second, third = member_starts(part)[1:3]
+    data[second + 20] ^= 255
+    part.write_bytes(data)
+    damage: list[Damage] = []
+    assert len(read_keys(run[0], damage)) == 90
+    assert [(piece.reason, piece.offset, piece.size_bytes) for piece in damage] == [
+        ("damaged bytes", second, third - second)
+    ]
+
+
 async def test_the_torn_end_of_a_sealed_part_is_damage(run: tuple[RunDirectory, RunInfo]) -> None:
     part = await ten_members(run)
     part.write_bytes(part.read_bytes()[:-5])
@@ -107,6 +129,13 @@ async def test_a_lost_result_does_not_bring_back_its_old_failure(run: tuple[RunD
     assert [piece.results for piece in damage] == [1]
 
 
+async def test_of_the_failures_of_a_case_in_one_part_the_last_is_read(run: tuple[RunDirectory, RunInfo]) -> None:
+    for attempts in (1, 2, 3):
+        await write(*run, [make_result(1, failed=True, attempts=attempts)], retry_failed=True)
+    assert len(list(run[0].failures.iterdir())) == 1
+    assert [row.attempts for row in read_results(run[0])] == [3]
+
+
 async def test_rows_that_are_no_results_are_told(run: tuple[RunDirectory, RunInfo]) -> None:
     (run[0].results / "part-00001.jsonl.gz").write_bytes(make_member(b'{"seq": 1}\n', [0], 1))
     damage: list[Damage] = []
@@ -127,10 +156,13 @@ async def test_a_run_is_read_while_it_goes_on(run: tuple[RunDirectory, RunInfo])
 def test_damage_says_what_and_where() -> None:
     damage = Damage(path="results/part-00001.jsonl.gz", offset=1234, size_bytes=5, results=256, reason="cut")
     assert str(damage) == "results/part-00001.jsonl.gz at byte 1,234: cut (256 results)"
+    damage = Damage(path="results/part-00001.jsonl.gz", offset=None, size_bytes=None, results=None, reason="gone")
+    assert str(damage) == "results/part-00001.jsonl.gz: gone (an unknown number of results)"
 
 
-def test_a_success_file_that_is_damaged_is_told(run: tuple[RunDirectory, RunInfo]) -> None:
-    run[0].success.write_text("{")
+@pytest.mark.parametrize("content", ["{", "[]", "1"])
+def test_a_success_file_that_is_damaged_is_told(run: tuple[RunDirectory, RunInfo], content: str) -> None:
+    run[0].success.write_text(content)
     with pytest.raises(DamageError):
         read_success(run[0])
 
@@ -161,7 +193,7 @@ def test_a_header_that_names_other_rows_than_there_are_is_told(run: tuple[RunDir
 async def test_reading_leaves_nothing_open_also_when_it_is_given_up(run: tuple[RunDirectory, RunInfo]) -> None:
     await ten_members(run)
     before = open_descriptors()
-    assert len(list(read_results(run[0]))) == 100
+    assert [row.seq for row in read_results(run[0])] == list(range(1, 101))
     assert open_descriptors() == before
     reading = read_results(run[0])
     next(reading)
@@ -170,12 +202,16 @@ async def test_reading_leaves_nothing_open_also_when_it_is_given_up(run: tuple[R
     assert open_descriptors() == before
 
 
-def test_many_damaged_places_are_listed_up_to_ten(run: tuple[RunDirectory, RunInfo]) -> None:
-    for number in range(1, 14):
+@pytest.mark.parametrize(("places", "listed", "more"), [(1, 1, ""), (10, 10, ""), (11, 10, "\nand 1 more")])
+def test_damaged_places_are_listed_up_to_ten(
+    run: tuple[RunDirectory, RunInfo], places: int, listed: int, more: str
+) -> None:
+    for number in range(1, places + 1):
         (run[0].results / f"part-{number:05d}.jsonl.gz").write_bytes(b"garbage")
-    with pytest.raises(DamageError, match="and 3 more") as caught:
+    with pytest.raises(DamageError) as caught:
         list(read_results(run[0]))
-    assert str(caught.value).count(" at byte ") == 10
+    assert str(caught.value).count("\nresults/part-") == listed
+    assert str(caught.value).endswith(f"(an unknown number of results){more}")
 
 
 async def test_a_missing_part_is_told_beside_those_that_are_there(run: tuple[RunDirectory, RunInfo]) -> None:

@@ -8,8 +8,18 @@ from evalperf.results import CallId, Recovered, RunDirectory, RunInfo, examine, 
 from evalperf.results.disk import LocalDisk
 from evalperf.results.frames import INTENT, Frame, encode_frame
 from evalperf.results.manifest import read_manifest
-from evalperf.results.walk import Found, walk
-from tests.results.helpers import HASH, FaultyDisk, ignore, make_result, make_run, options, read_keys, write
+from tests.results.helpers import (
+    HASH,
+    FaultyDisk,
+    ignore,
+    make_result,
+    make_run,
+    member_starts,
+    options,
+    read_keys,
+    three_members,
+    write,
+)
 
 
 @pytest.fixture
@@ -23,20 +33,6 @@ async def recovered(run: tuple[RunDirectory, RunInfo], **changes: object) -> Rec
         found = store.recovered
     assert not disk.opened
     return found
-
-
-async def three_members(run: tuple[RunDirectory, RunInfo], *, finish: bool = False) -> Path:
-    """A part with the members 1–10, 11–20 and 21–30."""
-    for first in (1, 11, 21):
-        await write(*run, [make_result(seq) for seq in range(first, first + 10)], finish=finish and first == 21)
-    (part,) = run[0].results.glob("*part*")
-    return part
-
-
-def member_starts(part: Path) -> list[int]:
-    data = part.read_bytes()
-    pieces = walk(lambda size, offset: data[offset : offset + size], len(data), bodies=True)
-    return [piece.offset for piece in pieces if isinstance(piece, Found)]
 
 
 async def test_a_growing_part_cut_anywhere_in_its_last_member_goes_on_from_there(
@@ -83,10 +79,12 @@ async def test_a_sealed_part_with_a_damaged_header_is_repaired_and_its_entry_ren
 ) -> None:
     part = await three_members(run, finish=True)
     data = bytearray(part.read_bytes())
-    data[member_starts(part)[1] + 20] ^= 255
+    second, third = member_starts(part)[1:]
+    data[second + 20] ^= 255
     part.write_bytes(data)
     found = await recovered(run)
-    assert (found.done, len(found.damage)) == (20, 1)
+    stretch = f"{third - second:,} bytes from byte {second:,} were damaged and are now in quarantine/"
+    assert (found.done, found.damage) == (20, (f"results/part-00001.jsonl.gz: {stretch}",))
     entries, _ = read_manifest(LocalDisk(), run[0].manifest)
     assert (entries["results/part-00001.jsonl.gz"].rows, part.stat().st_size) == (
         20,
@@ -133,6 +131,13 @@ async def test_a_missing_part_is_refused(run: tuple[RunDirectory, RunInfo]) -> N
     with pytest.raises(DamageError, match="with 30 results is missing") as caught:
         await recovered(run)
     assert caught.value.hint
+
+
+async def test_a_sealed_part_that_is_there_as_a_growing_one_is_missing(run: tuple[RunDirectory, RunInfo]) -> None:
+    part = await three_members(run, finish=True)
+    part.rename(part.with_name(f"_{part.name}"))
+    with pytest.raises(DamageError, match="with 30 results is missing"):
+        await recovered(run)
 
 
 async def test_a_sealed_part_that_the_manifest_does_not_name_yet_is_added(run: tuple[RunDirectory, RunInfo]) -> None:
@@ -206,6 +211,15 @@ async def test_what_a_journal_can_not_tell_is_told(run: tuple[RunDirectory, RunI
     run[0].journal.mkdir()
     (run[0].journal / "000001.wal").write_bytes(b"garbage" + encode_frame(Frame(INTENT, 0, 0, 1)))
     assert "7 bytes" in (await recovered(run, journal=True)).damage[0]
+
+
+@pytest.mark.parametrize("content", ['{"results": 1, "failures": 0, "in_doubt": "many"}', '{"results": [1]}', "[]"])
+async def test_counts_of_an_end_that_are_no_numbers_are_passed_over(
+    run: tuple[RunDirectory, RunInfo], content: str
+) -> None:
+    await write(*run, [make_result(1)], finish=True)
+    run[0].success.write_text(content)
+    assert await recovered(run) == Recovered(done=1)
 
 
 class RemovingDisk(LocalDisk):

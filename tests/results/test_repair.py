@@ -7,7 +7,7 @@ import pytest
 
 from evalperf.results.member import make_member
 from evalperf.results.repair import repair
-from evalperf.results.walk import Found, Gap, walk
+from evalperf.results.walk import Gap, walk
 from tests.results.helpers import FaultyDisk
 
 MEMBERS = [make_member(random.Random(n).randbytes(300), [n], 1) for n in range(3)]
@@ -22,9 +22,8 @@ def part(tmp_path: Path) -> Path:
 def mend(disk: FaultyDisk, part: Path, *, bodies: bool = True) -> None:
     data = part.read_bytes()
     pieces = list(walk(lambda size, offset: data[offset : offset + size], len(data), bodies=bodies))
-    found = [piece for piece in pieces if isinstance(piece, Found)]
     gaps = [piece for piece in pieces if isinstance(piece, Gap)]
-    repair(disk, part, found, gaps, part.parent.parent / "quarantine")
+    repair(disk, part, len(data), gaps, part.parent.parent / "quarantine")
 
 
 def kept(part: Path) -> dict[str, bytes]:
@@ -40,6 +39,13 @@ def test_a_gap_in_the_middle_is_taken_out(part: Path) -> None:
     assert kept(part) == {f"results-part-{len(MEMBERS[0])}": b"garbage"}
     assert [path.name for path in part.parent.iterdir()] == ["part"]
     assert not disk.opened
+
+
+def test_a_part_without_any_member_is_empty_afterwards(part: Path) -> None:
+    part.write_bytes(b"garbage")
+    mend(FaultyDisk(), part)
+    assert part.read_bytes() == b""
+    assert kept(part) == {"results-part-0": b"garbage"}
 
 
 def test_what_is_cut_and_what_stays_is_on_the_disk(part: Path) -> None:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evalperf.errors import RunLockedError
+from evalperf.errors import OutputError, RunLockedError
 from evalperf.events import MemberWritten
 from evalperf.results import open_store, read_results, read_success
 from evalperf.results.disk import LocalDisk
+from evalperf.results.done import MOST_KEYS
 from evalperf.results.manifest import file_sha256, read_manifest
 from tests.results.helpers import (
     ignore,
@@ -124,12 +125,23 @@ async def test_a_second_result_of_a_case_is_refused(tmp_path: Path) -> None:
     assert read_keys(directory) == [(1, 1, "ok")]
 
 
+async def test_a_case_beyond_those_that_a_run_can_have_is_refused(tmp_path: Path) -> None:
+    directory, info = make_run(tmp_path, lines=None)
+    async with open_store(directory, info, options(), ignore) as store:
+        with pytest.raises(OutputError, match="cases at most") as caught:
+            await store.put(make_result(MOST_KEYS + 1))
+        assert caught.value.hint
+        await store.put(make_result(MOST_KEYS))
+    assert read_keys(directory) == [(MOST_KEYS, 1, "ok")]
+
+
 async def test_success_counts_what_is_there(tmp_path: Path) -> None:
     directory, info = make_run(tmp_path)
     await write(directory, info, [make_result(seq, failed=seq == 2) for seq in (1, 2, 3)], finish=True)
     success = read_success(directory)
     assert success is not None
     assert (success["results"], success["failures"], success["in_doubt"]) == (2, 1, 0)
+    assert success["format_version"] == 1
 
 
 async def test_a_session_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
@@ -211,7 +223,13 @@ async def test_lines_that_are_done_in_every_epoch_are_passed_over(tmp_path: Path
         *run, [make_result(seq, epoch=epoch) for seq in range(1, 51) for epoch in (1, 2) if (seq, epoch) != (40, 2)]
     )
     async with open_store(*run, options(), ignore) as store:
-        assert [store.done_until(*span) for span in [(1, 41), (1, 40), (41, 99), (40, 99)]] == [40, 40, 51, 40]
+        assert [store.done_until(*span) for span in [(1, 41), (1, 40), (1, 30), (41, 99), (40, 99)]] == [
+            40,
+            40,
+            30,
+            51,
+            40,
+        ]
 
 
 async def test_producers_wait_while_the_writer_is_behind(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from evalperf.errors import DamageError
-from evalperf.results.member import make_member, unpack_keys
+from evalperf.results.member import make_member, parse_header, unpack_keys
 from evalperf.results.walk import Found, Gap, read_member, walk
 
 MEMBERS = [make_member(random.Random(n).randbytes(300) + b"\n", [n * 10, n * 10 + 1], 1) for n in range(5)]
@@ -59,6 +59,24 @@ def test_garbage_between_members_is_a_gap_of_its_own() -> None:
     ]
 
 
+@pytest.mark.parametrize("bodies", [True, False])
+def test_a_member_that_is_cut_does_not_end_the_gap_before_it(bodies: bool) -> None:
+    (gap,) = pieces(b"garbage" + MEMBERS[0][:-5], bodies=bodies)
+    assert isinstance(gap, Gap)
+    assert (gap.kind, gap.offset, gap.end) == ("damaged", 0, 7 + len(MEMBERS[0]) - 5)
+
+
+def test_a_damaged_member_and_garbage_behind_it_are_two_gaps() -> None:
+    """So that what is said of the rows that were lost is said of the member alone."""
+    broken = bytearray(MEMBERS[0])
+    broken[-10] ^= 255
+    found = pieces(bytes(broken) + b"garbage" + MEMBERS[1])
+    assert keys(found) == [10, 11]
+    gaps = [piece for piece in found if isinstance(piece, Gap)]
+    end = len(MEMBERS[0])
+    assert [(gap.offset, gap.end, gap.header is not None) for gap in gaps] == [(0, end, True), (end, end + 7, False)]
+
+
 def test_a_damaged_body_still_says_what_was_in_it() -> None:
     damaged = bytearray(PART)
     damaged[len(MEMBERS[0]) - 20] ^= 255
@@ -90,6 +108,15 @@ def test_what_is_searched_in_blocks_is_found_across_their_ends(
         ]
 
 
+def test_a_damaged_header_with_nothing_behind_it_is_damage() -> None:
+    whole = parse_header(MEMBERS[1])
+    assert whole is not None
+    header = bytearray(MEMBERS[1][: whole.body_offset])
+    assert [piece.kind for piece in pieces(MEMBERS[0] + header) if isinstance(piece, Gap)] == ["torn"]
+    header[-1] ^= 1
+    assert [piece.kind for piece in pieces(MEMBERS[0] + header) if isinstance(piece, Gap)] == ["damaged"]
+
+
 def test_zeros_with_anything_behind_them_are_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evalperf.results.walk.BLOCK_BYTES", 16)
     found = pieces(MEMBERS[0] + bytes(1000) + b"x")
@@ -97,7 +124,7 @@ def test_zeros_with_anything_behind_them_are_damage(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_header_longer_than_the_first_read_is_read_whole() -> None:
-    far_apart = [number << 40 for number in range(400)]
+    far_apart = [number << 18 for number in range(400)]
     found = pieces(MEMBERS[0] + make_member(b"rows", far_apart, 1))
     assert keys(found) == [0, 1, *far_apart]
 
