@@ -23,7 +23,7 @@ import psutil
 
 from evalperf.cache import KeyMaker, MemoryTier, SqliteTier, open_cache, open_redis, open_sqlite
 from evalperf.config.cache import TieredCacheConfig
-from tests.benchmarks.measure import SERVER_CORE, free_port, scratch, verdict, wait_for
+from tests.benchmarks.measure import free_port, scratch, serving, verdict
 
 BATCH = 256
 VALUE = os.urandom(400).hex().encode()  # 800 bytes, as an answer with its usage has
@@ -132,18 +132,9 @@ async def redis(folder: Path) -> None:
         print("  (no redis-server on the PATH: Redis is not measured)")
         return
     port = free_port()
-    server = subprocess.Popen(
-        [program, "--port", str(port), "--save", "", "--dir", str(folder)],
-        stdout=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
-    )
-    try:
-        wait_for(port)
+    with serving(port, program, "--port", str(port), "--save", "", "--dir", str(folder)):
         async with open_redis(f"redis://127.0.0.1:{port}/0", "bench", on_away="stop", warn=fail) as tier:
             await batches(tier, "Redis", get_bar=5, set_bar=None)  # type: ignore[arg-type]
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def build(path: Path, entries: int) -> list[bytes]:

@@ -122,6 +122,23 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@contextmanager
+def serving(port: int, *argv: str) -> Iterator[None]:
+    """A server on its own core: it listens on that port when the block begins, and is gone afterwards."""
+    server = subprocess.Popen(
+        argv,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
+    )
+    try:
+        wait_for(port)
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
 NGINX = """
 worker_processes 1; worker_rlimit_nofile 20000; pid {dir}/nginx.pid; error_log {dir}/nginx.err crit; daemon off;
 events {{ worker_connections 9000; }}
@@ -131,6 +148,7 @@ http {{
   uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
   server {{
     listen 127.0.0.1:{port} backlog=4096; default_type application/json;
+    location = /stub {{ stub_status; }}
     location = /v1/models {{ return 200 '{{"object":"list","data":[]}}'; }}
     location = /v1/chat/completions {{ return 200 '{reply}'; }}
   }}
@@ -156,17 +174,8 @@ def nginx() -> Iterator[int]:
         port = free_port()
         config = folder / "nginx.conf"
         config.write_text(NGINX.format(dir=folder, port=port, reply=json.dumps(REPLY)))
-        server = subprocess.Popen(
-            [program, "-p", str(folder), "-c", str(config)],
-            stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
-        )
-        try:
-            wait_for(port)
+        with serving(port, program, "-p", str(folder), "-c", str(config)):
             yield port
-        finally:
-            server.terminate()
-            server.wait()
 
 
 def verdict(what: str, value: float, bar: float, *, at_most: bool) -> None:

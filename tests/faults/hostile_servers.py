@@ -6,16 +6,14 @@ of something that a client does not do.
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import random
-import socket
-import struct
 import zlib
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+from tests.faults.hostile_actions import dripping, endless, once, reset, reset_after, silent
 from tests.support.http_server import Action, chat_reply, http_reply, json_reply, sse_reply
 
 Class = Literal["ok", "bad_input", "policy"]
@@ -129,32 +127,32 @@ def _framing() -> Iterator[Scenario]:
         "a negative chunk": head + b"transfer-encoding: chunked\r\n\r\n-1\r\n" + body,
         "a nul in a header": head + b"x: a\x00b\r\ncontent-length: 2\r\n\r\n{}",
     }.items():  # fmt: skip
-        yield Scenario(f"framing: {name}", "bad_input", _once(reply))
-    yield Scenario("framing: shorter than announced", "bad_input", _once(http_reply(200, body)[:-9]))
+        yield Scenario(f"framing: {name}", "bad_input", once(reply))
+    yield Scenario("framing: shorter than announced", "bad_input", once(http_reply(200, body)[:-9]))
     longer = http_reply(200, body).replace(b"\r\n\r\n", b"\r\n\r\n", 1) + b"garbage behind"
-    yield Scenario("framing: longer than announced", "ok", _once(longer))
-    yield Scenario("framing: no length at all", "ok", _once(head + b"connection: close\r\n\r\n" + body))
-    yield Scenario("framing: chunks with extensions", "ok", _once(_chunked(head, body, b";a=b")))
+    yield Scenario("framing: longer than announced", "ok", once(longer))
+    yield Scenario("framing: no length at all", "ok", once(head + b"connection: close\r\n\r\n" + body))
+    yield Scenario("framing: chunks with extensions", "ok", once(_chunked(head, body, b";a=b")))
     yield Scenario(
-        "framing: a byte a chunk", "ok", _once(head + b"transfer-encoding: chunked\r\n\r\n" + _bytewise(body))
+        "framing: a byte a chunk", "ok", once(head + b"transfer-encoding: chunked\r\n\r\n" + _bytewise(body))
     )
-    yield Scenario("framing: chunks that break off", "bad_input", _once(_chunked(head, body, b"")[:-20]))
+    yield Scenario("framing: chunks that break off", "bad_input", once(_chunked(head, body, b"")[:-20]))
     yield Scenario(
-        "framing: line feeds only", "ok", _once(b"HTTP/1.1 200 OK\ncontent-length: %d\n\n" % len(body) + body)
+        "framing: line feeds only", "ok", once(b"HTTP/1.1 200 OK\ncontent-length: %d\n\n" % len(body) + body)
     )
-    yield Scenario("framing: a header of 10 MB", "policy", _once(head + b"x: " + b"y" * 10_000_000 + b"\r\n\r\n"))
-    yield Scenario("framing: 100,000 headers", "policy", _once(head + b"x: y\r\n" * 100_000 + b"\r\n"))
-    yield Scenario("framing: nothing", "bad_input", _once(b""))
-    yield Scenario("framing: a reset", "bad_input", _reset)
-    yield Scenario("framing: 100 continues", "bad_input", _once(b"HTTP/1.1 100 Continue\r\n\r\n" * 100))
+    yield Scenario("framing: a header of 10 MB", "policy", once(head + b"x: " + b"y" * 10_000_000 + b"\r\n\r\n"))
+    yield Scenario("framing: 100,000 headers", "policy", once(head + b"x: y\r\n" * 100_000 + b"\r\n"))
+    yield Scenario("framing: nothing", "bad_input", once(b""))
+    yield Scenario("framing: a reset", "bad_input", reset)
+    yield Scenario("framing: 100 continues", "bad_input", once(b"HTTP/1.1 100 Continue\r\n\r\n" * 100))
 
 
 def _cuts() -> Iterator[Scenario]:
     """A whole reply, cut at every 16th byte, by a hang-up or by a reset."""
     whole = chat_reply("7")
     for at in range(0, len(whole), 16):
-        yield Scenario(f"cut at byte {at}", "bad_input", _once(whole[:at]))
-        yield Scenario(f"reset at byte {at}", "bad_input", _reset_after(whole[:at]))
+        yield Scenario(f"cut at byte {at}", "bad_input", once(whole[:at]))
+        yield Scenario(f"reset at byte {at}", "bad_input", reset_after(whole[:at]))
 
 
 def _coding() -> Iterator[Scenario]:
@@ -180,20 +178,20 @@ def bomb(byte: bytes) -> bytes:
 
 
 def _slow() -> Iterator[Scenario]:
-    yield Scenario("silence", "policy", _silence)
-    yield Scenario("headers that drip", "policy", _dripping(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"))
-    yield Scenario("a head that stops", "policy", _dripping(b"HTTP/1.1 200 OK\r\ncontent-le", b""))
-    yield Scenario("a body that drips", "policy", _dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", b"x"))
-    yield Scenario("a body that stops", "policy", _dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n{", b""))
+    yield Scenario("silence", "policy", silent)
+    yield Scenario("headers that drip", "policy", dripping(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"))
+    yield Scenario("a head that stops", "policy", dripping(b"HTTP/1.1 200 OK\r\ncontent-le", b""))
+    yield Scenario("a body that drips", "policy", dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n", b"x"))
+    yield Scenario("a body that stops", "policy", dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n{", b""))
     yield Scenario(
-        "chunks that drip", "policy", _dripping(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n")
+        "chunks that drip", "policy", dripping(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n")
     )
-    yield Scenario("an error that drips", "policy", _dripping(b"HTTP/1.1 500 No\r\ncontent-length: 9999\r\n\r\n", b"x"))
-    yield Scenario("a body without end", "policy", _endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536))
+    yield Scenario("an error that drips", "policy", dripping(b"HTTP/1.1 500 No\r\ncontent-length: 9999\r\n\r\n", b"x"))
+    yield Scenario("a body without end", "policy", endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536))
     chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-    yield Scenario("chunks without end", "policy", _endless(chunked, b"ffff\r\n" + b"x" * 65_535 + b"\r\n"))
-    yield Scenario("headers without end", "policy", _endless(b"HTTP/1.1 200 OK\r\n", b"x: " + b"y" * 8_000 + b"\r\n"))
-    yield Scenario("a header line without end", "policy", _endless(b"HTTP/1.1 200 OK\r\nx: ", b"y" * 65_536))
+    yield Scenario("chunks without end", "policy", endless(chunked, b"ffff\r\n" + b"x" * 65_535 + b"\r\n"))
+    yield Scenario("headers without end", "policy", endless(b"HTTP/1.1 200 OK\r\n", b"x: " + b"y" * 8_000 + b"\r\n"))
+    yield Scenario("a header line without end", "policy", endless(b"HTTP/1.1 200 OK\r\nx: ", b"y" * 65_536))
 
 
 def _redirects(elsewhere: str) -> Iterator[Scenario]:
@@ -230,7 +228,7 @@ def _streams() -> Iterator[Scenario]:
         ("no object", "bad_input", sse_reply(b"data: 7\n\n", end)),
         ("deep", "bad_input", sse_reply(b"data: " + b"[" * 200_000 + b"\n\n", end)),
         ("an error in it", "bad_input", sse_reply({"error": {"message": "no", "type": "server_error"}})),
-        ("broken off", "bad_input", _once(sse_reply(event(content="7"), end)[:-60])),
+        ("broken off", "bad_input", once(sse_reply(event(content="7"), end)[:-60])),
         ("without an end", "bad_input", sse_reply(event(content="7"), done=False)),
         ("a page", "bad_input", http_reply(200, PAGE, content_type="text/html")),
         ("no utf-8", "bad_input", sse_reply(b'data: {"choices": "\xff"}\n\n', end)),
@@ -238,11 +236,11 @@ def _streams() -> Iterator[Scenario]:
         ("choices of null", "bad_input", sse_reply({"choices": None}, {"choices": 7})),
         ("an event of 2 MB", "policy", sse_reply(event(content="x" * 2_000_000), end)),
         ("2 MB in all", "policy", sse_reply(*[event(content="x" * 1_000)] * 2_000, end)),
-        ("one without end", "policy", _endless(head, b'data: {"choices": [{"delta": {"content": "x"}}]}\n\n' * 50)),
-        ("a line without end", "policy", _endless(head, b"data: " + b"x" * 65_536)),
-        ("comments without end", "policy", _endless(head, b": still there\n\n" * 1_000)),
-        ("one that drips", "policy", _dripping(head, b": still there\n\n")),
-        ("one that stops", "policy", _dripping(head + b'data: {"choices": []}\n\n', b"")),
+        ("one without end", "policy", endless(head, b'data: {"choices": [{"delta": {"content": "x"}}]}\n\n' * 50)),
+        ("a line without end", "policy", endless(head, b"data: " + b"x" * 65_536)),
+        ("comments without end", "policy", endless(head, b": still there\n\n" * 1_000)),
+        ("one that drips", "policy", dripping(head, b": still there\n\n")),
+        ("one that stops", "policy", dripping(head + b'data: {"choices": []}\n\n', b"")),
         ("a gzip bomb", "policy", http_reply(200, bomb(b"\n"), content_encoding="gzip")),
     ):  # fmt: skip
         yield Scenario(f"stream: {name}", expected, reply, stream=True)  # type: ignore[arg-type]
@@ -254,57 +252,3 @@ def _chunked(head: bytes, body: bytes, extension: bytes) -> bytes:
 
 def _bytewise(body: bytes) -> bytes:
     return b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
-
-
-def _once(reply: bytes) -> Action:
-    """Says that, and hangs up."""
-
-    async def act(writer: asyncio.StreamWriter) -> None:
-        writer.write(reply)
-        await writer.drain()
-
-    return act
-
-
-def _dripping(head: bytes, drop: bytes) -> Action:
-    """A drop now and then, so that a server which has some never seems idle."""
-
-    async def act(writer: asyncio.StreamWriter) -> None:
-        writer.write(head)
-        while True:
-            writer.write(drop)
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    return act
-
-
-def _endless(head: bytes, block: bytes) -> Action:
-    async def act(writer: asyncio.StreamWriter) -> None:
-        writer.write(head)
-        while True:
-            writer.write(block)
-            await writer.drain()
-
-    return act
-
-
-async def _silence(writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(60)
-
-
-async def _reset(writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()
-
-
-def _reset_after(reply: bytes) -> Action:
-    """Says that, and resets the connection instead of closing it."""
-
-    async def act(writer: asyncio.StreamWriter) -> None:
-        writer.write(reply)
-        await writer.drain()
-        linger = struct.pack("ii", 1, 0)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        writer.transport.abort()
-
-    return act

@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import linear_regression
 from typing import Any
 
 from evalperf.results import RunDirectory, examine, read_results
 from tests.benchmarks.measure import scratch, verdict
+from tests.benchmarks.sampling import Sample, descriptors_ratio, memory_slope, sampled, steady
 from tests.faults.processes import CountingServer, begin, checked, counting_server, write_config
 
 FAULTS: dict[str, Any] = {
@@ -37,21 +34,8 @@ FAULTS: dict[str, Any] = {
 TIMEOUT_S = 5
 WORKERS = 150
 REQUESTS_PER_CASE = 1.035
-SAMPLE_EVERY_S = 10
 STATS_EVERY = 30
 """Samples between two looks at the server's counts: it remembers the last 200,000 questions."""
-WARM_UP_SHARE = 0.1
-"""Of the samples: until then code is loaded and pools fill."""
-PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The run's process at one moment."""
-
-    at_s: float
-    rss_mb: float
-    descriptors: int
 
 
 def main() -> None:
@@ -66,7 +50,7 @@ def main() -> None:
         with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
             process = begin(config, stdout=out, stderr=err)
             answered: dict[str, int] = {}
-            samples = list(sampled(process, server, answered))
+            samples = list(watched(process, server, answered))
         document = checked((folder / "out").read_bytes(), (folder / "err").read_bytes())
         print(json.dumps(server_counts(server)))
         judge(document, samples, count, answered)
@@ -94,23 +78,13 @@ def configure(folder: Path, url: str, count: int, per_second: float) -> Path:
     )
 
 
-def sampled(process: subprocess.Popen[bytes], server: CountingServer, answered: dict[str, int]) -> Iterator[Sample]:
-    """The process every ten seconds until it has ended; `answered` learns how often questions were answered."""
-    began_s = time.monotonic()
-    number = 0
-    while process.poll() is None:
-        number += 1
-        try:
-            process.wait(began_s + number * SAMPLE_EVERY_S - time.monotonic())
-        except subprocess.TimeoutExpired:
-            proc = Path("/proc") / str(process.pid)
-            rss_mb = int((proc / "statm").read_text().split()[1]) * PAGE_MB
-            sample = Sample(time.monotonic() - began_s, rss_mb, len(list((proc / "fd").iterdir())))
-            if number % 6 == 1:
-                print(f"{sample.at_s:6.0f} s  {sample.rss_mb:6.1f} MB  {sample.descriptors} descriptors", flush=True)
-            yield sample
-        if number % STATS_EVERY == 0 or process.poll() is not None:
+def watched(process: subprocess.Popen[bytes], server: CountingServer, answered: dict[str, int]) -> Iterator[Sample]:
+    """The samples; `answered` learns how often questions were answered."""
+    for number, sample in enumerate(sampled(process), start=1):
+        if number % STATS_EVERY == 0:
             answered.update(server.stats()["answered"])
+        yield sample
+    answered.update(server.stats()["answered"])
 
 
 def server_counts(server: CountingServer) -> dict[str, Any]:
@@ -119,27 +93,20 @@ def server_counts(server: CountingServer) -> dict[str, Any]:
 
 
 def judge(document: dict[str, Any], samples: Sequence[Sample], count: int, answered: dict[str, int]) -> None:
-    """The verdicts, from the samples after the warm-up.
-
-    The slope is a least-squares fit. Descriptors go up and down with the calls in flight, so their maxima are compared.
-    """
+    """The verdicts, from the samples after the warm-up."""
     directory = RunDirectory(Path(document["run"]["dir"]))
     seqs = [result.seq for result in read_results(directory)]
     per_s = document["throughput"]["cases_per_s"]
-    steady = samples[round(len(samples) * WARM_UP_SHARE) :]
-    at_s = [sample.at_s for sample in steady]
-    slope = linear_regression(at_s, [sample.rss_mb for sample in steady]).slope * 1e5 / per_s
-    half = len(steady) // 2
-    before, after = (max(sample.descriptors for sample in part) for part in (steady[:half], steady[half:]))
+    after = steady(samples)
     print(f"{count:,} cases in {document['wall_s']:,.0f} s, failures {document['failures']}")
     verdict("cases per second", per_s, 200, at_most=False)
     verdict("cases without a row, or with two", count - len(set(seqs)) + len(seqs) - len(set(seqs)), 0, at_most=True)
     verdict("cases without an answer", count - document["cases"]["ok"], 0, at_most=True)
     verdict("questions asked again after an answer", sum(n > 1 for n in answered.values()), 0, at_most=True)
     verdict("faults that doctor finds", len(examine(directory).findings), 0, at_most=True)
-    verdict("growth of memory, MB per 100,000 cases", slope, 1, at_most=True)
+    verdict("growth of memory, MB per 100,000 cases", memory_slope(after, per_s), 1, at_most=True)
     verdict("peak memory, MB", document["peak_rss_bytes"] / 2**20, 200, at_most=True)
-    verdict("most descriptors in the second half, over those in the first", after / before, 1.1, at_most=True)
+    verdict("most descriptors in the second half, over those in the first", descriptors_ratio(after), 1.1, at_most=True)
     verdict("most descriptors", max(sample.descriptors for sample in samples), WORKERS + 50, at_most=True)
 
 
