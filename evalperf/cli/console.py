@@ -86,19 +86,28 @@ def complain(error: EvalperfError, session: Session) -> None:
 
 
 def report_crash(error: BaseException, session: Session) -> None:
-    """Puts the traceback of an error of ours into a file and names it; with --debug shows it instead."""
+    """Puts the traceback of an error of ours into a file and names it; with --debug shows it instead.
+
+    It is shown as well where no file can be made: the reason may be that there is no room left, or no descriptor.
+    """
     text = session.redact("".join(traceback.format_exception(error)))
     if session.debug:
         _to_stderr(text.rstrip())
         return
+    summary = " ".join(str(error).split())[:200]
+    failed = session.redact(f"error: evalperf itself failed: {type(error).__name__}: {summary}\n")
+    try:
+        where = f"the traceback is in {_crash_file(text)}, please report it (or run again with --debug)"
+    except OSError:
+        failed, where = f"{text}{failed}", "the traceback is above, please report it"
+    _to_stderr(f"{failed}  help: what was written is kept; {where}")
+
+
+def _crash_file(text: str) -> str:
     handle, name = tempfile.mkstemp(prefix="evalperf-crash-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
-    summary = " ".join(str(error).split())[:200]
-    _to_stderr(
-        session.redact(f"error: evalperf itself failed: {type(error).__name__}: {summary}\n")
-        + f"  help: what was written is kept; the traceback is in {name}, please report it (or run again with --debug)"
-    )
+    return name
 
 
 def is_broken_pipe(error: BaseException) -> bool:
@@ -135,8 +144,11 @@ class _StderrHandler(logging.Handler):
 
 
 def _to_stderr(text: str) -> None:
-    from rich.console import Console
-
+    try:
+        from rich.console import Console
+    except (ImportError, OSError):  # no descriptor is left to read the library with
+        sys.stderr.write(visible(text) + "\n")
+        return
     console = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
     console.print(_styled(visible(text)))
 

@@ -108,8 +108,9 @@ class HttpProvider(Section):
 
     endpoints: Annotated[list[EndpointConfig], Field(min_length=1)]
     timeouts: Timeouts = Timeouts()
-    max_reply_bytes: Annotated[int, Field(ge=1_000)] = 8 * 1024 * 1024
-    """A longer reply is a failure, so that no server can fill the memory."""
+    max_reply_bytes: Annotated[int, Field(ge=1_000, le=32 * 1024 * 1024)] = 8 * 1024 * 1024
+    """A longer reply is a failure, so that no server can fill the memory. What the journal and the results of a run can
+    hold of one answer is twice the largest."""
     verify_tls: bool = True
     """Whether the server's certificate is checked."""
     prices: PricesConfig | None = None

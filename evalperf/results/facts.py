@@ -17,8 +17,9 @@ SUFFIX = ".wal"
 
 MOST_CALLS = 1 << 40
 """Calls of a run that can ever have been in doubt; a tally of more is no tally."""
-MOST_HELD_BYTES = 128 << 20
-"""Of what the journals tell about open cases. That is what was in flight when a process died: some megabytes."""
+MOST_HELD_BYTES = 1 << 30
+"""Of what the journals tell about open cases. That is what was in flight when a process died: some megabytes, with
+answers of a megabyte and hundreds of workers some hundreds."""
 MOST_TOLD = 100
 """Of the damaged stretches of all journals, one by one."""
 CALL_BYTES = 400
@@ -155,7 +156,7 @@ def _count(calls: Counter[Identity], identity: Identity, change: int) -> int:
 
 def _too_much(folder: Path) -> DamageError:
     return DamageError(
-        f"{folder} tells of more than {MOST_HELD_BYTES >> 20} MiB of calls that were under way",
+        f"{folder} tells of more than {MOST_HELD_BYTES >> 30} GiB of calls that were under way",
         hint="a run never has that many; remove the folder, and what it tells of is asked again",
     )
 

@@ -44,7 +44,7 @@ TALLY = 6
 """Its key counts the calls of the run that ever were in doubt; the highest one holds."""
 
 MOST_FRAME_BYTES = 64 << 20
-"""An answer whose reply is at the limit takes 8 MiB, and some times that where its characters are escaped."""
+"""An answer whose reply is at the limit takes 32 MiB, and twice that where its characters are escaped."""
 
 WASTED_TIMES = 32
 """So many bytes are looked through for each byte of a journal without being a frame."""

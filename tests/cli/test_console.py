@@ -83,6 +83,22 @@ def test_a_bug_of_ours_leaves_a_crash_file_without_secrets() -> None:
     assert SECRET not in crash
 
 
+def test_a_crash_for_which_there_is_no_file_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    result = failing(lambda: ZeroDivisionError(f"odd {SECRET}"))
+    assert result.exit_code == 3
+    assert "in fail" in result.stderr
+    assert "error: evalperf itself failed: ZeroDivisionError: odd ***\n" in result.stderr
+    assert SECRET not in result.stderr
+
+
+def test_an_error_is_told_where_no_library_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file descriptor is left, for example."""
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    result = failing(lambda: StoppedError("\x1bno credit"))
+    assert (result.exit_code, result.stderr) == (3, "error: \\x1bno credit\n")
+
+
 def test_with_debug_the_traceback_is_shown() -> None:
     result = failing(lambda: ZeroDivisionError(f"odd {SECRET}"), "--debug")
     assert result.exit_code == 3
