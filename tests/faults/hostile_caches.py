@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from evalperf.cache.hashes import checksum
-from tests.faults.hostile_runs import LETTERS, Hostile
+from tests.faults.spoilt_runs import LETTERS, Hostile
 
 __all__ = ["COMMANDS", "write_caches"]
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.faults import hostile_caches, hostile_runs
-from tests.faults.hostile_runs import Hostile
 from tests.faults.processes import counting_server, environment
+from tests.faults.spoilt_runs import Hostile
 
 MOST_S = 10.0
 """Of CPU; on a busy machine the clock may show more."""
