@@ -91,11 +91,11 @@ def test_one_percent_refused_at_random_does_not_bring_a_run_to_a_crawl(stated: b
 @pytest.mark.parametrize("stated", [False, True])
 @pytest.mark.parametrize("per_s", [20, 50, 250])
 def test_refusals_at_random_cost_little_at_any_share(per_s: int, stated: bool) -> None:
-    """The rarer they are, the longer it takes to tell them from a limit: a tenth of all runs may still be unlucky."""
+    """The rarer they are, the longer it takes to tell them from a limit: single runs may still be unlucky."""
     shares = [0.002, 0.01, 0.05, 0.1, 0.3]
     outcomes = [scattered(share, per_s, seed, stated=stated).share for share in shares for seed in range(4)]
     assert statistics.median(outcomes) >= 0.90
-    assert statistics.quantiles(outcomes, n=10)[0] >= 0.50
+    assert min(outcomes) >= 0.35
 
 
 def test_telling_that_the_client_is_busy_costs_nothing() -> None:
