@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from evalperf import __version__
 from evalperf.errors import DamageError
+from evalperf.own_places import only_own_places
 from evalperf.results import RunDirectory, RunInfo
 from evalperf.stats import Summary
 
@@ -65,8 +66,8 @@ def open_kept_summaries(
     from evalperf.config.cache import TieredCacheConfig  # noqa: PLC0415 - as above
 
     stated = info.config.get("cache", {}).get("queries", {})
-    if isinstance(stated, dict):  # a run that somebody else has made names neither a file nor a server
-        stated = {name: value for name, value in stated.items() if name not in ("path", "redis_url")}
+    if isinstance(stated, dict):
+        stated = only_own_places(stated, folder())
     try:
         config = TieredCacheConfig.model_validate(stated)
     except ValueError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import TextIO
@@ -28,6 +28,7 @@ from evalperf.errors import ConfigError, EvalperfError, InputError
 from evalperf.events import Bus, Noticed, RunFinished, RunStarted
 from evalperf.interrupt import Interrupt, interruptible
 from evalperf.learned import known_limits, remember_limits
+from evalperf.own_places import note_own_places
 from evalperf.pipeline.assemble import Parts, open_parts
 from evalperf.pipeline.earlier import EarlierAnswers
 from evalperf.reading import read_cases
@@ -136,7 +137,7 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
             info=info,
             inputs=inputs,
             parts=parts,
-            notices=tuple(one for one in (*refused, workers_cut(config, workers)) if one is not None),
+            notices=(*refused, *_notices(loaded, workers, caches)),
             budget=budget,
             workers=workers,
             earlier=earlier,
@@ -152,6 +153,14 @@ async def run(loaded: LoadedConfig, options: RunOptions, bus: Bus) -> Outcome:
         raise ended.error
     save_summary(directory, report)
     return Outcome(report=report, exit_code=_exit_code(ended, report), error=ended.error)
+
+
+def _notices(loaded: LoadedConfig, workers: int, caches: Path | None) -> Iterator[str]:
+    """What the user should know of this machine and account."""
+    told = [workers_cut(loaded.config, workers)]
+    if caches is not None:
+        told.append(note_own_places(loaded.raw, loaded.base_dir, caches))
+    yield from (one for one in told if one is not None)
 
 
 async def _work(session: _Session, bus: Bus) -> _Ended:

@@ -10,6 +10,7 @@ import pytest
 from evalperf import folded, summarise
 from evalperf.errors import DamageError
 from evalperf.folded import open_kept_summaries
+from evalperf.own_places import note_own_places
 from evalperf.results import RunDirectory, RunInfo, StoreOptions, create_run, open_store, write_run_info
 from evalperf.summarise import summarise_run
 from tests.support.results import make_result
@@ -99,6 +100,16 @@ async def test_a_run_does_not_choose_where_a_report_writes(tmp_path: Path) -> No
     summarise_run(directory, cache_dir=lambda: tmp_path / "cache")
     assert not (tmp_path / "elsewhere").exists()
     assert (tmp_path / "cache" / "queries.sqlite").exists()
+
+
+async def test_a_place_that_the_users_own_configuration_names_is_used(tmp_path: Path) -> None:
+    """Also from another folder: what is relative was meant from the configuration's."""
+    section = {"path": "kept/x.sqlite"}
+    assert note_own_places({"cache": {"queries": section}}, tmp_path / "configs", tmp_path / "cache") is None
+    directory = await make_run(tmp_path, cache={"queries": section})
+    summarise_run(directory, cache_dir=lambda: tmp_path / "cache")
+    assert (tmp_path / "configs" / "kept" / "x.sqlite").exists()
+    assert not (tmp_path / "cache" / "queries.sqlite").exists()
 
 
 async def test_a_run_with_a_cache_that_is_none_is_named(tmp_path: Path) -> None:

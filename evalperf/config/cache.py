@@ -84,10 +84,3 @@ class CacheConfig(Section):
     """Answers to the nearest earlier question; off where absent."""
     key_hash: Literal["xxh3_128", "sha256"] = "xxh3_128"
     """The digest that makes a key: fast with 128 bits, or cryptographic with 256 where cases come from strangers."""
-
-    @field_validator("queries")
-    @classmethod
-    def _where_reports_look(cls, queries: TieredCacheConfig) -> TieredCacheConfig:
-        if queries.path is not None or queries.redis_url is not None:
-            raise ValueError("is kept in the user's cache folder alone: leave out path and redis_url")
-        return queries

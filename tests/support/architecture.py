@@ -44,6 +44,7 @@ LAYERS: dict[str, int] = {
             "sizing",
             "summarise",
             "folded",
+            "own_places",
             "rescore",
             "resumed",
             "reading",
