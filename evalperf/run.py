@@ -170,7 +170,8 @@ async def _work(session: _Session, bus: Bus) -> _Ended:
     async with open_store(session.directory, session.info, _store_options(session), bus.emit) as store:
         bus.emit(_started(session, store))
         if session.budget is not None:
-            await asyncio.to_thread(charge_earlier_sessions, session.budget, session.directory)
+            for sentence in await asyncio.to_thread(charge_earlier_sessions, session.budget, session.directory):
+                _teller(bus)(sentence)
         engine = _engine(session, bus)
         for notice in (*exposures(session.config), *session.notices):
             _teller(bus)(notice)

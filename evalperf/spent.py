@@ -40,14 +40,16 @@ def check_prices(config: RunConfig, models: AskedModels) -> None:
             )
 
 
-def charge_earlier_sessions(budget: Budget, directory: RunDirectory) -> None:
+def charge_earlier_sessions(budget: Budget, directory: RunDirectory) -> list[str]:
     """Counts what earlier sessions have spent: the list of calls for embeddings, and the rows for everything else.
+
+    Returns sentences about what of the list can't be read, and so is not counted; damaged rows recovery tells of.
 
     Blocks: all rows are read, in 6 µs each. Where an endpoint did not say what it used, tokens are estimated from the
     texts, as when the call left.
     """
-    listed = False
-    for call in read_embedding_calls(directory):
+    listed, uncounted = False, list[str]()
+    for call in read_embedding_calls(directory, on_damage=uncounted.append):
         budget.charge(_total(call.usage), call.cost_usd or 0.0)
         listed = True
     estimate = TokenEstimate()
@@ -57,6 +59,7 @@ def charge_earlier_sessions(budget: Budget, directory: RunDirectory) -> None:
         for score in result.scores.values():
             if isinstance(score.spent, Spent):
                 budget.charge(*_scoring(score.spent, embeddings=not listed))
+    return uncounted
 
 
 def _bought(config: RunConfig, models: AskedModels) -> Iterator[tuple[str, Any]]:

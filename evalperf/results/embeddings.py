@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from evalperf.errors import DamageError
 from evalperf.records import Usage, counted_usage
 from evalperf.results.append import unwritable
 from evalperf.results.disk import LocalDisk, write_all
@@ -99,12 +100,16 @@ def read_embedding_calls(
 ) -> Iterator[EmbeddingCall]:
     """Those of all sessions; lines that can't be read are told together, in one sentence. Blocks."""
     damaged = 0
-    for line in _lines(directory):
-        call = _call(line)
-        if call is None:
-            damaged += 1
-        else:
-            yield call
+    try:
+        for line in _lines(directory):
+            call = _call(line)
+            if call is None:
+                damaged += 1
+            else:
+                yield call
+    except (DamageError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        on_damage(f"{directory.embeddings.name} can't be read ({reason}): what embeddings cost may be in no number")
     if damaged:
         lines = (
             "1 line can't be read: what its call"

@@ -53,7 +53,7 @@ def check(document: dict[str, Any], server: PaidServer) -> None:
     assert sum(document["costs"].values()) == pytest.approx(document["cost_usd"])
     assert document["costs"]["embeddings_usd"] == pytest.approx(sum(document["embeddings"]["cost_usd_for"].values()))
     budget = Budget(max_tokens=None, max_cost_usd=100.0)
-    charge_earlier_sessions(budget, RunDirectory(Path(document["run"]["dir"])))
+    assert charge_earlier_sessions(budget, RunDirectory(Path(document["run"]["dir"]))) == []
     assert budget.spent_usd == pytest.approx(server.earned_usd)
 
 

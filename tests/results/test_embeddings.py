@@ -94,3 +94,11 @@ def test_a_line_that_is_no_call_is_counted_and_left_out(tmp_path: Path, line: by
     found, damage = read(directory)
     assert found == [call()] * 2
     assert len(damage) == 1
+
+
+def test_a_list_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.embeddings.mkdir()
+    calls, damage = read(directory)
+    assert calls == []
+    assert "embeddings.jsonl can't be read" in damage[0]
