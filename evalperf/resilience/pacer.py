@@ -22,8 +22,6 @@ BLIND_PROBE = 0.08
 """The first probe after the first refusal: what was accepted until then tells little of the rate."""
 BLIND_ACCEPTED = 20
 """A first refusal after fewer answers than this says next to nothing of the rate: it is then found by doubling."""
-LONE_SHARE, MOST_LONE = 0.05, 4
-"""Refusals before there is a pace that set none: a run that has just begun would go on as slowly as it has begun."""
 DOUBLING_S = 1.0
 VOLLEY_S = 0.1
 SAME_RATE = 0.05
@@ -55,8 +53,6 @@ class Pacer:
         self._waited = 0
         self._began_s: float | None = None
         self._doubling = False
-        self._lone = 0
-        self._first_per_s = 0.0
         self._scatter = Scatter()
         self.rate_per_s: float | None = None
         """Requests per second to send; None while nothing was refused."""
@@ -97,7 +93,7 @@ class Pacer:
         if was_found:
             self._take_back(now_s)
             return False
-        if now_s - self._cut_s < max(MIN_GAP_S, latency_s) or (allowed_per_s is None and self._is_lone(now_s)):
+        if now_s - self._cut_s < max(MIN_GAP_S, latency_s):
             return False
         self._cut_s = self._stepped_s = now_s
         self._waited = 0
@@ -126,14 +122,6 @@ class Pacer:
         """Requests in flight that the pace needs, by Little's law with half as much again; None without a pace."""
         return None if self.rate_per_s is None else math.ceil(1.5 * self.rate_per_s * latency_s) + 2
 
-    def _is_lone(self, now_s: float) -> bool:
-        """Whether it is one of the first and few: of requests that come too fast, a server refuses many at once."""
-        if self.rate_per_s is not None or self._lone == MOST_LONE:
-            return False
-        self._first_per_s = max(self._first_per_s, self._sent_per_s(now_s))
-        self._lone += 1
-        return len(self._refused) <= LONE_SHARE * len(self._sent)
-
     def _lift(self, now_s: float) -> None:
         if self.rate_per_s is not None:
             self._scatter.lift(self.rate_per_s, self._accepted_per_s(now_s))
@@ -149,7 +137,7 @@ class Pacer:
         rate_per_s = self.rate_per_s
         accepted_per_s = self._accepted_per_s(now_s)
         if rate_per_s is None:
-            self._scatter.begin(max(self._first_per_s, self._sent_per_s(now_s)), stated=allowed_per_s is not None)
+            self._scatter.begin(self._sent_per_s(now_s), stated=allowed_per_s is not None)
             self._doubling = allowed_per_s is None and len(self._sent) - len(self._refused) < BLIND_ACCEPTED
             if allowed_per_s is None:
                 self._refused_rate_per_s = accepted_per_s

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalperf.resilience.adaptive import AdaptiveLimit
-from evalperf.resilience.pacer import MOST_LONE
 from tests.resilience.client import Outcome, drive
 from tests.resilience.servers import (
     BatchServer,
@@ -138,18 +137,6 @@ def test_refusals_of_one_moment_cut_the_pace_once() -> None:
     for request in requests[1:]:
         control.refused(0.06, request)
     assert control.rate_per_s == first
-
-
-def test_the_first_few_of_many_set_no_pace() -> None:
-    """A run that has just begun would go on as slowly as it has begun."""
-    control = AdaptiveLimit()
-    for number in range(100):
-        control.completed(0.01 * number, control.sent(0.01 * number, 1), ok=True)
-    for number in range(MOST_LONE):
-        control.refused(1.0 + 0.01 * number, control.sent(1.0, 1))
-        assert control.rate_per_s is None
-    control.refused(1.1, control.sent(1.0, 1))
-    assert control.rate_per_s is not None
 
 
 def test_failures_are_no_goodput() -> None:
